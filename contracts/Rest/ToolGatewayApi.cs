@@ -1,0 +1,150 @@
+using System.Text.Json;
+using RestEase;
+
+namespace AgentPlatform.Contracts;
+
+/// <summary>A tool as the registry knows it.</summary>
+/// <param name="Id"><c>server.tool@version</c>.</param>
+/// <param name="Name"><c>server.tool</c>.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Title">One line for people.</param>
+/// <param name="Description">Written for a model.</param>
+/// <param name="InputSchema">JSON Schema of its arguments.</param>
+/// <param name="ReadOnly">Changes nothing.</param>
+/// <param name="Idempotent">Running it twice with the same arguments is as good as once.</param>
+/// <param name="Destructive">May remove or overwrite what cannot be made again.</param>
+/// <param name="OpenWorld">Reaches things outside this machine.</param>
+/// <param name="SchemaHash">SHA-256 (hex) over name, description and schema.</param>
+public sealed record ToolView(
+    string Id,
+    string Name,
+    string Version,
+    string Title,
+    string Description,
+    JsonElement InputSchema,
+    bool ReadOnly,
+    bool Idempotent,
+    bool Destructive,
+    bool OpenWorld,
+    string SchemaHash);
+
+/// <summary>Where an invocation is.</summary>
+public enum InvocationState
+{
+    /// <summary>Recorded; policy has not spoken yet.</summary>
+    Requested,
+
+    /// <summary>A human is asked.</summary>
+    WaitingApproval,
+
+    /// <summary>Allowed; about to start.</summary>
+    Allowed,
+
+    /// <summary>The tool runs.</summary>
+    Running,
+
+    /// <summary>It ended; see the outcome.</summary>
+    Settled,
+}
+
+/// <summary>One tool call.</summary>
+/// <param name="Id">The call.</param>
+/// <param name="Tool"><c>server.tool@version</c>.</param>
+/// <param name="State">Where it is.</param>
+/// <param name="Verdict">What policy said and why.</param>
+/// <param name="Attempts">How often the tool was started.</param>
+/// <param name="Run">The run it belongs to.</param>
+/// <param name="Task">The task.</param>
+/// <param name="RequestedAt">When.</param>
+/// <param name="SettledAt">When it ended.</param>
+/// <param name="Outcome">How it ended.</param>
+public sealed record InvocationView(
+    InvocationId Id,
+    string Tool,
+    InvocationState State,
+    VerdictView? Verdict,
+    int Attempts,
+    RunId? Run,
+    string? Task,
+    DateTimeOffset RequestedAt,
+    DateTimeOffset? SettledAt,
+    ToolOutcome? Outcome);
+
+/// <summary>What policy says about a call.</summary>
+/// <param name="Verdict">allow, ask or deny.</param>
+/// <param name="Rule">The rule that decided.</param>
+/// <param name="Reason">Why the rule exists.</param>
+public sealed record VerdictView(Verdict Verdict, string Rule, string Reason);
+
+/// <summary>allow &lt; ask &lt; deny: the strictest wins.</summary>
+public enum Verdict
+{
+    /// <summary>Goes on.</summary>
+    Allow,
+
+    /// <summary>A human decides.</summary>
+    Ask,
+
+    /// <summary>Nothing runs.</summary>
+    Deny,
+}
+
+/// <summary>A direct tool call over HTTP.</summary>
+/// <param name="Tool"><c>server.tool</c> or <c>server.tool@version</c>.</param>
+/// <param name="Arguments">A JSON object.</param>
+/// <param name="Workspace">The folder to work in.</param>
+/// <param name="Invocation">Chosen by the caller to make a retry harmless; a new one when absent.</param>
+public sealed record InvokeRequest(string Tool, JsonElement? Arguments, WorkspaceId Workspace, InvocationId? Invocation = null);
+
+/// <summary>A file of a workspace.</summary>
+/// <param name="Path">Relative to the workspace.</param>
+/// <param name="Bytes">Its size.</param>
+public sealed record WorkspaceFile(string Path, long Bytes);
+
+/// <summary>The ToolGateway over HTTP.</summary>
+[Header("Accept", "application/json")]
+public interface IToolGatewayApi
+{
+    /// <summary>The bearer token.</summary>
+    [Header("Authorization")]
+    string Authorization { get; set; }
+
+    /// <summary>Every tool that can be called.</summary>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/tools")]
+    Task<Page<ToolView>> ListTools(CancellationToken ct = default);
+
+    /// <summary>Calls a tool and waits for its end, up to the server's waiting time; then the state so far comes back.</summary>
+    /// <param name="request">The call.</param>
+    /// <param name="ct">Stops waiting, not the call.</param>
+    [Post("v1/invocations")]
+    Task<InvocationView> Invoke([Body] InvokeRequest request, CancellationToken ct = default);
+
+    /// <summary>One call.</summary>
+    /// <param name="id">The call.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/invocations/{id}")]
+    Task<InvocationView> GetInvocation([Path] InvocationId id, CancellationToken ct = default);
+
+    /// <summary>Writes one file of a workspace, whole or not at all; the workspace is made if needed.</summary>
+    /// <param name="workspace">The workspace.</param>
+    /// <param name="path">Relative path.</param>
+    /// <param name="content">The bytes.</param>
+    /// <param name="ct">Cancels the upload.</param>
+    [Put("v1/workspaces/{workspace}/files/{path}")]
+    Task<Artifact> PutFile([Path] WorkspaceId workspace, [Path(UrlEncode = false)] string path, [Body] Stream content, CancellationToken ct = default);
+
+    /// <summary>Reads one file of a workspace.</summary>
+    /// <param name="workspace">The workspace.</param>
+    /// <param name="path">Relative path.</param>
+    /// <param name="ct">Cancels the download.</param>
+    [Get("v1/workspaces/{workspace}/files/{path}")]
+    Task<HttpResponseMessage> GetFile([Path] WorkspaceId workspace, [Path(UrlEncode = false)] string path, CancellationToken ct = default);
+
+    /// <summary>Lists the files of a workspace.</summary>
+    /// <param name="workspace">The workspace.</param>
+    /// <param name="glob">For example <c>out/**</c>; everything when absent.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/workspaces/{workspace}/files")]
+    Task<Page<WorkspaceFile>> ListFiles([Path] WorkspaceId workspace, [Query] string? glob = null, CancellationToken ct = default);
+}
