@@ -1,0 +1,111 @@
+using System.Text.Json;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace AgentPlatform.EventStore;
+
+/// <summary>Rows that inline projections keep for queries (<c>ap_views</c>), listed by keyset so that a page costs the same wherever it stands.</summary>
+/// <param name="database">The store's database.</param>
+/// <param name="json">How rows are written and read.</param>
+public sealed class Views(NpgsqlDataSource database, JsonSerializerOptions json)
+{
+    /// <summary>One row, or null.</summary>
+    /// <typeparam name="T">The shape of the row.</typeparam>
+    /// <param name="kind">Which list.</param>
+    /// <param name="id">Which row.</param>
+    /// <param name="ct">Cancels the read.</param>
+    public async Task<T?> Find<T>(string kind, string id, CancellationToken ct)
+        where T : class
+    {
+        await using var command = database.CreateCommand("select data from ap_views where kind = $1 and id = $2");
+        command.Parameters.Add(new() { Value = kind });
+        command.Parameters.Add(new() { Value = id });
+        return await command.ExecuteScalarAsync(ct) is string data ? JsonSerializer.Deserialize<T>(data, json) : null;
+    }
+
+    /// <summary>A page of rows in the order of their sort text.</summary>
+    /// <typeparam name="T">The shape of a row.</typeparam>
+    /// <param name="query">What to list.</param>
+    /// <param name="ct">Cancels the read.</param>
+    /// <returns>The rows and the cursor of the next page, null on the last one.</returns>
+    /// <exception cref="FormatException">The cursor is not one that this method made.</exception>
+    public async Task<(IReadOnlyList<T> Rows, string? Next)> List<T>(ViewQuery query, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        var cursor = ViewCursor.Parse(query.After);
+        var (compare, order) = query.Descending ? ("<", "desc") : (">", "asc");
+        await using var command = database.CreateCommand(
+            $"""
+            select sort, id, data from ap_views
+            where kind = $1 and ($2::varchar is null or tag = $2) and ($3::varchar is null or (sort, id) {compare} ($3, $4))
+            order by sort {order}, id {order} limit $5
+            """);
+        command.Parameters.Add(new() { Value = query.Kind });
+        command.Parameters.Add(new() { Value = (object?)query.Tag ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar });
+        command.Parameters.Add(new() { Value = (object?)cursor?.Sort ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar });
+        command.Parameters.Add(new() { Value = (object?)cursor?.Id ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar });
+        command.Parameters.Add(new() { Value = query.Limit + 1 });
+        var rows = new List<T>();
+        ViewCursor? last = null;
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            if (rows.Count == query.Limit)
+            {
+                return (rows, last!.ToString());
+            }
+
+            last = new ViewCursor(reader.GetString(0), reader.GetString(1));
+            rows.Add(JsonSerializer.Deserialize<T>(reader.GetString(2), json)!);
+        }
+
+        return (rows, null);
+    }
+
+    /// <summary>The statement that stores a row, to be part of a unit of work.</summary>
+    /// <param name="row">The row.</param>
+    public NpgsqlBatchCommand Upsert(ViewRow row)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        return new NpgsqlBatchCommand(
+            """
+            insert into ap_views (kind, id, sort, tag, data) values ($1, $2, $3, $4, $5)
+            on conflict (kind, id) do update set sort = excluded.sort, tag = excluded.tag, data = excluded.data
+            """)
+        {
+            Parameters =
+            {
+                new() { Value = row.Kind },
+                new() { Value = row.Id },
+                new() { Value = row.Sort },
+                new() { Value = (object?)row.Tag ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar },
+                new() { Value = JsonSerializer.Serialize(row.Data, row.Data.GetType(), json), NpgsqlDbType = NpgsqlDbType.Jsonb },
+            },
+        };
+    }
+}
+
+/// <summary>What to list.</summary>
+/// <param name="Kind">Which list.</param>
+/// <param name="Limit">Rows per page, at least 1.</param>
+/// <param name="After">Cursor of the page before.</param>
+/// <param name="Tag">Only rows with this tag.</param>
+/// <param name="Descending">Highest sort text first.</param>
+public sealed record ViewQuery(string Kind, int Limit, string? After = null, string? Tag = null, bool Descending = false);
+
+internal sealed record ViewCursor(string Sort, string Id)
+{
+    public static ViewCursor? Parse(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        var parts = System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(text.Replace('-', '+').Replace('_', '/'))).Split('\n');
+        return parts.Length == 2 ? new ViewCursor(parts[0], parts[1]) : throw new FormatException($"'{text}' is not a page cursor");
+    }
+
+    public override string ToString() =>
+        Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{Sort}\n{Id}")).Replace('+', '-').Replace('/', '_');
+}
