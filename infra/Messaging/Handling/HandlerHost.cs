@@ -1,0 +1,234 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace AgentPlatform.Messaging;
+
+/// <summary>Runs the handlers of a service: pull, handle once, acknowledge after the commit; try again, or give up into the dead letters.</summary>
+public sealed partial class HandlerHost(
+    Bus bus, NatsLink nats, JetStream jetStream, StreamWriter writer, IEventStore store, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
+{
+    private readonly KeyedQueue _queue = new();
+    private readonly ConcurrentDictionary<Delivery, bool> _atWork = new();
+    private readonly ConcurrentDictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private readonly HandlerServices _services = new(writer);
+    private readonly CancellationTokenSource _drained = new();
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await nats.WaitConnected(stoppingToken);
+        await Task.WhenAll(bus.Handlers.Select(handler => Consume(handler, stoppingToken)).Append(Heartbeat(stoppingToken)));
+    }
+
+    /// <inheritdoc/>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+
+        // What is at work may finish; what is not finished in time is cancelled and delivered again after the restart.
+        await AllDone(options.DrainMax, cancellationToken);
+        await _drained.CancelAsync();
+        await AllDone(TimeSpan.FromSeconds(1), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _drained.Dispose();
+        base.Dispose();
+    }
+
+    private async Task AllDone(TimeSpan within, CancellationToken ct)
+    {
+        var begun = time.GetTimestamp();
+        while (!_atWork.IsEmpty && time.GetElapsedTime(begun) < within && !ct.IsCancellationRequested)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task Consume(Handler handler, CancellationToken stop)
+    {
+        var slots = new SemaphoreSlim(handler.Options.ConcurrencyMax ?? options.ConcurrencyMax);
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await jetStream.EnsureStreams(stop);
+                var consumer = new PullConsumer(nats, jetStream, handler, options, time);
+                await consumer.Run(delivery => Take(handler, consumer, slots, delivery, stop), stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (Transient.Is(e) || e is JetStreamException)
+            {
+                Interrupted(handler.Consumer, e.Message, options.RetryDelay);
+                await Task.Delay(options.RetryDelay, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private void Take(Handler handler, PullConsumer consumer, SemaphoreSlim slots, Delivery delivery, CancellationToken stop)
+    {
+        _atWork[delivery] = true;
+        CloudEvent envelope;
+        IMessage message;
+        try
+        {
+            envelope = JsonSerializer.Deserialize<CloudEvent>(delivery.Payload, ContractJson.Options) ?? throw new JsonException("The message is null");
+            message = handler.Read(envelope.Data);
+        }
+        catch (JsonException e)
+        {
+            _ = Finish(() => GiveUp(handler, delivery, messageId: DerivedId.Of(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(delivery.Payload))).ToString(), e, delivery.Delivered));
+            return;
+        }
+
+        var key = handler.Options.Key is { } keyOf ? keyOf(message) : envelope.CorrelationId;
+        _ = _queue.Enqueue(key is null ? null : $"{handler.Stream}/{key}", () => Finish(async () =>
+        {
+            await slots.WaitAsync(stop);
+            try
+            {
+                await Handle(handler, delivery, envelope, message, _drained.Token);
+            }
+            finally
+            {
+                slots.Release();
+            }
+        }));
+
+        async Task Finish(Func<Task> work)
+        {
+            try
+            {
+                await work();
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested || _drained.IsCancellationRequested)
+            {
+                // Not acknowledged: delivered again after the restart.
+            }
+            finally
+            {
+                _atWork.TryRemove(delivery, out _);
+                consumer.Release();
+            }
+        }
+    }
+
+    private async Task Handle(Handler handler, Delivery delivery, CloudEvent envelope, IMessage message, CancellationToken ct)
+    {
+        using var activity = MessagingTelemetry.Source.StartActivity($"process {handler.TypeName.Split('.')[^2]}", ActivityKind.Consumer, envelope.TraceParent);
+        activity?.SetTag("messaging.system", "nats").SetTag("messaging.destination.name", delivery.Subject).SetTag("messaging.message.id", envelope.Id)
+            .SetTag("messaging.consumer.group.name", handler.Consumer);
+        var now = time.GetUtcNow();
+        var begun = time.GetTimestamp();
+        MessagingTelemetry.Age.Record(Math.Max(0, (now - envelope.Time).TotalSeconds), new KeyValuePair<string, object?>("message", handler.TypeName));
+        var outcome = "handled";
+        try
+        {
+            await handler.Handle(_services, message, new MessageContext(envelope, delivery.Delivered, now) { Handler = handler.Consumer }, ct);
+
+            // Acknowledged after the commit: a crash in between repeats the message, and the inbox makes the repeat harmless.
+            delivery.Done();
+            _failures.TryRemove(envelope.Id, out _);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && e.ConstraintName == "ap_inbox_once")
+        {
+            outcome = "duplicate";
+            delivery.Done();
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
+        {
+            activity?.SetStatus(ActivityStatusCode.Error, e.Message).AddException(e);
+            outcome = await Failed(handler, delivery, envelope.Id, e);
+        }
+
+        MessagingTelemetry.HandleTime.Record(time.GetElapsedTime(begun).TotalSeconds, new KeyValuePair<string, object?>("message", handler.TypeName));
+        MessagingTelemetry.Handled.Add(1, new("message", handler.TypeName), new KeyValuePair<string, object?>("outcome", outcome));
+    }
+
+    private async Task<string> Failed(Handler handler, Delivery delivery, string messageId, Exception cause)
+    {
+        var passes = Transient.Is(cause);
+        var failures = passes ? _failures.GetValueOrDefault(messageId) : _failures.AddOrUpdate(messageId, 1, (_, n) => n + 1);
+        if (failures >= options.AttemptsMax || delivery.Delivered >= options.DeliveriesMax)
+        {
+            await GiveUp(handler, delivery, messageId, cause, Math.Max(failures, 1));
+            return "dead_letter";
+        }
+
+        var delay = TimeSpan.FromTicks(Math.Min(options.RetryDelayMax.Ticks, options.RetryDelay.Ticks << Math.Clamp(delivery.Delivered - 1, 0, 16)));
+        HandlerFailed(cause, handler.Consumer, messageId, delay);
+        MessagingTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("message", handler.TypeName));
+        delivery.Again(delay);
+        return "retry";
+    }
+
+    private async Task GiveUp(Handler handler, Delivery delivery, string messageId, Exception cause, int attempts)
+    {
+        try
+        {
+            await using var command = store.Database.CreateCommand(
+                """
+                insert into ap_dead_letters (id, message_id, handler, type, subject, envelope, cause, stack, attempts) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                on conflict (id) do nothing
+                """);
+            foreach (var value in (object[])[DerivedId.Of(messageId, handler.Consumer), messageId, handler.Consumer, handler.TypeName, delivery.Subject, delivery.Payload, $"{cause.GetType().Name}: {cause.Message}", cause.ToString(), attempts])
+            {
+                command.Parameters.Add(new() { Value = value });
+            }
+
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (Exception e) when (Transient.Is(e))
+        {
+            HandlerFailed(e, handler.Consumer, messageId, options.RetryDelayMax);
+            delivery.Again(options.RetryDelayMax);
+            return;
+        }
+
+        GaveUp(cause, handler.Consumer, messageId, attempts);
+        MessagingTelemetry.DeadLetters.Add(1, new KeyValuePair<string, object?>("message", handler.TypeName));
+        _failures.TryRemove(messageId, out _);
+        delivery.GiveUp();
+    }
+
+    // Whoever holds messages longer than the acknowledgement time says so, or the server would give them to somebody else.
+    private async Task Heartbeat(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            await Task.Delay(options.AckWait / 3, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            foreach (var (delivery, _) in _atWork)
+            {
+                try
+                {
+                    delivery.StillAtIt();
+                }
+                catch (Exception e) when (Transient.Is(e))
+                {
+                    Interrupted("heartbeat", e.Message, options.AckWait / 3);
+                    break;
+                }
+            }
+        }
+    }
+
+    [LoggerMessage(2201, LogLevel.Warning, "Consumer {Consumer} was interrupted: {Cause}; next try in {Delay}")]
+    private partial void Interrupted(string consumer, string cause, TimeSpan delay);
+
+    [LoggerMessage(2202, LogLevel.Warning, "{Handler} failed on message {Message}; it is tried again in {Delay}")]
+    private partial void HandlerFailed(Exception cause, string handler, string message, TimeSpan delay);
+
+    [LoggerMessage(2203, LogLevel.Error, "{Handler} gave up on message {Message} after {Attempts} attempts; it waits among the dead letters")]
+    private partial void GaveUp(Exception cause, string handler, string message, int attempts);
+}

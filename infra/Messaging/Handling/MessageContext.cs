@@ -1,0 +1,34 @@
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using Npgsql;
+
+namespace AgentPlatform.Messaging;
+
+/// <summary>What a handler may know about the message it got.</summary>
+/// <param name="Envelope">The envelope, with id, correlation and causation.</param>
+/// <param name="Delivered">How often JetStream delivered it, from 1.</param>
+/// <param name="Now">The moment handling began; handlers take their clock from here.</param>
+public sealed record MessageContext(CloudEvent Envelope, int Delivered, DateTimeOffset Now)
+{
+    internal string Handler { get; init; } = string.Empty;
+
+    /// <summary>Ties a unit of work to this message: correlation and causation go along, and the inbox entry makes it happen once.</summary>
+    /// <param name="session">The last unit of work of the handler, the one that completes the message.</param>
+    public void Complete(IEventSession session)
+    {
+        Follow(session);
+        session.Enlist(new NpgsqlBatchCommand("insert into ap_inbox (message_id, handler) values ($1, $2)")
+        {
+            Parameters = { new() { Value = Envelope.Id }, new() { Value = Handler } },
+        });
+    }
+
+    /// <summary>Correlation and causation go along, but the message is not completed by this unit of work.</summary>
+    /// <param name="session">A unit of work on the way.</param>
+    public void Follow(IEventSession session)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        session.CorrelationId = Envelope.CorrelationId;
+        session.CausationId = Envelope.Id;
+    }
+}

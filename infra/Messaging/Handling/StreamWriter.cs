@@ -1,0 +1,47 @@
+using AgentPlatform.EventStore;
+
+namespace AgentPlatform.Messaging;
+
+/// <summary>Load, fold, decide, append with the expected version, outbox — one transaction, tried again when somebody else was faster.</summary>
+/// <param name="store">The store.</param>
+/// <param name="outgoing">The outbox.</param>
+/// <param name="options">How often a conflict is tried again.</param>
+public sealed class StreamWriter(IEventStore store, Outgoing outgoing, MessagingOptions options)
+{
+    /// <summary>Decides on one stream.</summary>
+    /// <typeparam name="TState">The state.</typeparam>
+    /// <typeparam name="TEvent">Its facts.</typeparam>
+    /// <param name="kind">The kind of stream.</param>
+    /// <param name="id">The thing's id.</param>
+    /// <param name="decide">Pure: state in; facts and outgoing messages out. Called again after a conflict.</param>
+    /// <param name="prepare">Sets correlation, marks the inbox, enlists more.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <returns>The state after the facts, and its version.</returns>
+    /// <exception cref="StreamConflictException">Lost <see cref="MessagingOptions.ConflictsMax"/> races in a row.</exception>
+    public async Task<(TState State, long Version)> Write<TState, TEvent>(
+        StreamKind<TState, TEvent> kind, string id, Func<TState, (TEvent[] Facts, object[] Outgoing)> decide, Action<IEventSession> prepare, CancellationToken ct)
+        where TState : class
+        where TEvent : class
+    {
+        ArgumentNullException.ThrowIfNull(decide);
+        ArgumentNullException.ThrowIfNull(prepare);
+        for (var conflicts = 0; ; conflicts++)
+        {
+            var session = store.Open();
+            var stream = await session.FetchForWriting(kind, id, ct);
+            var (facts, messages) = decide(stream.State);
+            stream.Append(facts);
+            prepare(session);
+            outgoing.Send(session, messages);
+            try
+            {
+                await session.SaveChanges(ct);
+                return (stream.State, stream.Version + facts.Length);
+            }
+            catch (StreamConflictException) when (conflicts < options.ConflictsMax)
+            {
+                // Somebody else decided first; what they decided may change what we decide.
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+namespace AgentPlatform.Messaging;
+
+/// <summary>Bounds and timing of messaging.</summary>
+public sealed record MessagingOptions
+{
+    /// <summary>For example <c>nats://127.0.0.1:7122</c>; several separated by commas.</summary>
+    public required string Url { get; init; }
+
+    /// <summary>File that holds the NATS token; none when null.</summary>
+    public string? TokenFile { get; init; }
+
+    /// <summary>How long JetStream may take to acknowledge a publish or answer a request.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Requests that wait for an answer at the same time.</summary>
+    public int RequestsPendingMax { get; init; } = 10_000;
+
+    /// <summary>How long the server waits for an acknowledgement before it delivers again; extended while a handler works.</summary>
+    public TimeSpan AckWait { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Messages one handler works on at the same time, unless it says otherwise.</summary>
+    public int ConcurrencyMax { get; init; } = 16;
+
+    /// <summary>Messages one handler holds: those it works on and those that wait for their turn behind the same key.</summary>
+    public int HeldMax { get; init; } = 64;
+
+    /// <summary>Tries at one message before it becomes a dead letter; failures of PostgreSQL or NATS themselves do not count.</summary>
+    public int AttemptsMax { get; init; } = 5;
+
+    /// <summary>Deliveries of one message, whatever the cause, before it becomes a dead letter: catches one that kills the process.</summary>
+    public int DeliveriesMax { get; init; } = 1_000;
+
+    /// <summary>Pause before the second try; doubled each time.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Upper bound of that pause.</summary>
+    public TimeSpan RetryDelayMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Tries at a write whose stream moved meanwhile, each with a fresh load.</summary>
+    public int ConflictsMax { get; init; } = 20;
+
+    /// <summary>Outbox rows published together.</summary>
+    public int OutboxBatchMax { get; init; } = 500;
+
+    /// <summary>The relay looks by itself this often, in case a wake-up was lost with the process that should have sent it.</summary>
+    public TimeSpan PollEvery { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a published outbox row is kept, so that it can be published again after JetStream lost it.</summary>
+    public TimeSpan OutboxKept { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>How long the inbox remembers a message; longer than any message can still be delivered.</summary>
+    public TimeSpan InboxKept { get; init; } = TimeSpan.FromDays(14);
+
+    /// <summary>Age at which JetStream drops a message that nobody took.</summary>
+    public TimeSpan MessageAgeMax { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>Size at which JetStream drops the oldest integration events, in bytes.</summary>
+    public long EventsBytesMax { get; init; } = 4L * 1024 * 1024 * 1024;
+
+    /// <summary>Copies of every JetStream stream: 1, or 3 with three NATS nodes.</summary>
+    public int StreamReplicas { get; init; } = 1;
+
+    /// <summary>Events handed to Audit in one message.</summary>
+    public int FactsPerMessageMax { get; init; } = 200;
+
+    /// <summary>Size of one message to Audit, in bytes of event JSON.</summary>
+    public int FactBytesPerMessageMax { get; init; } = 2 * 1024 * 1024;
+
+    /// <summary>How long a stop waits for handlers that are at work.</summary>
+    public TimeSpan DrainMax { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Checks the options against each other.</summary>
+    /// <exception cref="InvalidOperationException">Names the options that contradict.</exception>
+    public void Validate()
+    {
+        if (string.IsNullOrWhiteSpace(Url))
+        {
+            throw new InvalidOperationException("Messaging:Url is empty: set ConnectionStrings__nats, for example nats://127.0.0.1:7122");
+        }
+
+        if (ConcurrencyMax < 1 || HeldMax < ConcurrencyMax)
+        {
+            throw new InvalidOperationException($"Messaging:HeldMax must be at least ConcurrencyMax, and that at least 1 ({HeldMax}, {ConcurrencyMax})");
+        }
+
+        if (AckWait < TimeSpan.FromSeconds(1) || AckWait < RequestTimeout)
+        {
+            throw new InvalidOperationException($"Messaging:AckWait must be at least 1 s and exceed RequestTimeout ({AckWait}, {RequestTimeout})");
+        }
+
+        if (InboxKept <= MessageAgeMax)
+        {
+            throw new InvalidOperationException($"Messaging:InboxKept must exceed MessageAgeMax, or a late message is handled twice ({InboxKept}, {MessageAgeMax})");
+        }
+
+        if (AttemptsMax < 1 || DeliveriesMax < AttemptsMax || ConflictsMax < 1 || OutboxBatchMax < 1 || StreamReplicas is < 1 or > 5)
+        {
+            throw new InvalidOperationException("Messaging: AttemptsMax, ConflictsMax and OutboxBatchMax must be at least 1, DeliveriesMax at least AttemptsMax, StreamReplicas 1 to 5");
+        }
+    }
+}

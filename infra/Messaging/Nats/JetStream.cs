@@ -1,0 +1,134 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace AgentPlatform.Messaging;
+
+/// <summary>JetStream through its documented request subjects (<c>$JS.API.*</c>); the client library has core NATS only.</summary>
+/// <param name="nats">The connection.</param>
+/// <param name="options">Bounds.</param>
+/// <remarks>https://docs.nats.io/reference/reference-protocols/nats_api_reference</remarks>
+public sealed class JetStream(NatsLink nats, MessagingOptions options)
+{
+    /// <summary>Holds every command until its owner has acknowledged it.</summary>
+    public const string Commands = "COMMANDS";
+
+    /// <summary>Holds integration events for a while, for every service that wants them.</summary>
+    public const string Events = "EVENTS";
+
+    /// <summary>Makes both streams, or leaves them as they are.</summary>
+    /// <param name="ct">Cancels.</param>
+    public async Task EnsureStreams(CancellationToken ct)
+    {
+        await EnsureStream(Commands, "commands.>", "workqueue", bytesMax: -1, ct);
+        await EnsureStream(Events, "events.>", "limits", options.EventsBytesMax, ct);
+    }
+
+    /// <summary>Publishes and waits until the message is stored.</summary>
+    /// <param name="subject">The subject.</param>
+    /// <param name="payload">The bytes.</param>
+    /// <param name="ct">Cancels the wait; the message may be stored all the same.</param>
+    /// <exception cref="JetStreamException">The server refused it.</exception>
+    /// <exception cref="TimeoutException">No acknowledgement came.</exception>
+    public async Task Publish(string subject, byte[] payload, CancellationToken ct)
+    {
+        var answer = await nats.Request(subject, payload, ct);
+
+        // An empty answer is the server's "no responders": no stream takes this subject.
+        if (answer.Length == 0)
+        {
+            throw new JetStreamException($"No JetStream stream takes '{subject}'");
+        }
+
+        ThrowOnError(JsonSerializer.Deserialize<JsonElement>(answer), $"publish to '{subject}'");
+    }
+
+    /// <summary>Makes a durable pull consumer with explicit acknowledgement, or brings it up to date.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="name">The durable name: letters, digits, '-' and '_'.</param>
+    /// <param name="filter">The subject it takes.</param>
+    /// <param name="heldMax">Messages that may be unacknowledged.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task EnsureConsumer(string stream, string name, string filter, int heldMax, CancellationToken ct)
+    {
+        var config = new JsonObject
+        {
+            ["durable_name"] = name,
+            ["deliver_policy"] = "all",
+            ["ack_policy"] = "explicit",
+            ["ack_wait"] = Nanoseconds(options.AckWait),
+            ["max_deliver"] = -1,
+            ["filter_subject"] = filter,
+            ["replay_policy"] = "instant",
+            // One pull waits per replica; more than a handful of replicas of one service is not planned for.
+            ["max_waiting"] = 64,
+            ["max_ack_pending"] = heldMax * 16,
+        };
+        await Ask($"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{name}", new JsonObject { ["stream_name"] = stream, ["config"] = config }, ct);
+    }
+
+    /// <summary>How many messages a consumer has before it.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="name">The durable name.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task<(long Waiting, long Unacknowledged)> Depth(string stream, string name, CancellationToken ct)
+    {
+        var info = await Ask($"$JS.API.CONSUMER.INFO.{stream}.{name}", body: null, ct);
+        return (info.GetProperty("num_pending").GetInt64(), info.GetProperty("num_ack_pending").GetInt64());
+    }
+
+    internal static long Nanoseconds(TimeSpan time) => time.Ticks * 100;
+
+    private async Task EnsureStream(string name, string subjects, string retention, long bytesMax, CancellationToken ct)
+    {
+        var config = new JsonObject
+        {
+            ["name"] = name,
+            ["subjects"] = new JsonArray(subjects),
+            ["retention"] = retention,
+            ["storage"] = "file",
+            ["discard"] = "old",
+            ["max_age"] = Nanoseconds(options.MessageAgeMax),
+            ["max_bytes"] = bytesMax,
+            ["num_replicas"] = options.StreamReplicas,
+        };
+        try
+        {
+            await Ask($"$JS.API.STREAM.CREATE.{name}", config, ct);
+        }
+        catch (JetStreamException e) when (e.ErrorCode == 10058)
+        {
+            // 10058: the stream is there with another configuration, from an earlier version or with other replicas.
+            await Ask($"$JS.API.STREAM.UPDATE.{name}", config, ct);
+        }
+    }
+
+    private async Task<JsonElement> Ask(string subject, JsonObject? body, CancellationToken ct)
+    {
+        var answer = await nats.Request(subject, body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), ct);
+        if (answer.Length == 0)
+        {
+            throw new JetStreamException("The NATS server runs without JetStream: start it with -js or a jetstream block in its configuration");
+        }
+
+        var json = JsonSerializer.Deserialize<JsonElement>(answer);
+        ThrowOnError(json, subject);
+        return json;
+    }
+
+    private static void ThrowOnError(JsonElement answer, string what)
+    {
+        if (answer.TryGetProperty("error", out var error))
+        {
+            var code = error.TryGetProperty("err_code", out var c) ? c.GetInt32() : 0;
+            throw new JetStreamException($"JetStream refused {what}: {error.GetProperty("description").GetString()} ({code})") { ErrorCode = code };
+        }
+    }
+}
+
+/// <summary>JetStream said no.</summary>
+/// <param name="message">What was asked and what it said.</param>
+public sealed class JetStreamException(string message) : Exception(message)
+{
+    /// <summary>JetStream's own error code; 0 when unknown.</summary>
+    public int ErrorCode { get; init; }
+}

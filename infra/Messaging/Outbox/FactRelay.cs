@@ -1,0 +1,136 @@
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AgentPlatform.Messaging;
+
+/// <summary>Hands every event of the service's store to Audit, in the order of the store; one process of a service at a time.</summary>
+/// <remarks>
+/// The events themselves are the outbox: the position of the last acknowledged one is kept in <c>mt_event_progression</c>. A crash before the position is
+/// stored hands the same events over again; Audit knows them by service and sequence.
+/// </remarks>
+public sealed partial class FactRelay(
+    string service, IEventStore store, JetStream jetStream, MessagingOptions options, TimeProvider time, ILogger<FactRelay> log) : BackgroundService
+{
+    private const string ProgressName = "ap:audit-relay";
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await Leader.Run(store.Database, "ap_facts", options.PollEvery, Relay, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (Transient.Is(e) || e is OperationCanceledException or JetStreamException)
+            {
+                Interrupted(e.Message, options.RetryDelay);
+                await Task.Delay(options.RetryDelay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task Relay(CancellationToken ct)
+    {
+        await jetStream.EnsureStreams(ct);
+        var (position, last) = await Progress(ct);
+        store.HighWater.StartAt(position);
+        while (true)
+        {
+            var next = store.Signal.Next;
+            var page = await store.ReadCommitted(position, options.FactsPerMessageMax, streams: null, ct);
+            foreach (var part in Parts(page.Events))
+            {
+                var facts = Message(last, part);
+                await jetStream.Publish(Subjects.Of(facts), Envelope(facts), ct);
+                last = part[^1].Sequence;
+            }
+
+            if (page.HighWater > position)
+            {
+                position = page.HighWater;
+                await Keep(position, last, ct);
+            }
+
+            if (!page.More)
+            {
+                await store.Signal.Wait(next, ct);
+            }
+        }
+    }
+
+    private RecordFacts Message(long after, List<StoredEvent> events) =>
+        new(service, after, events.ConvertAll(e => new RecordedFact(
+            e.Sequence, e.Id, e.Stream, e.Version, e.Type, e.At, e.Correlation, e.Causation, JsonSerializer.Deserialize<JsonElement>(e.Json.Span))).ToArray());
+
+    private byte[] Envelope(RecordFacts facts)
+    {
+        // The id follows from the content, so that the same facts told twice are the same message.
+        var id = DerivedId.Of(service, facts.Facts[0].Sequence.ToString(), facts.Facts[^1].Sequence.ToString());
+        return JsonSerializer.SerializeToUtf8Bytes(
+            new CloudEvent(
+                id.ToString(), $"/{service}", Subjects.TypeName(typeof(RecordFacts)), Subjects.Of(facts), time.GetUtcNow(), TraceParent: null, CorrelationId: service, CausationId: null,
+                JsonSerializer.SerializeToElement(facts, ContractJson.Options)),
+            ContractJson.Options);
+    }
+
+    private IEnumerable<List<StoredEvent>> Parts(IReadOnlyList<StoredEvent> events)
+    {
+        var (part, bytes) = (new List<StoredEvent>(), 0);
+        foreach (var e in events)
+        {
+            if (part.Count > 0 && bytes + e.Json.Length > options.FactBytesPerMessageMax)
+            {
+                yield return part;
+                (part, bytes) = ([], 0);
+            }
+
+            part.Add(e);
+            bytes += e.Json.Length;
+        }
+
+        if (part.Count > 0)
+        {
+            yield return part;
+        }
+    }
+
+    private async Task<(long Position, long LastFact)> Progress(CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand(
+            """
+            select coalesce((select last_seq_id from mt_event_progression where name = $1), 0),
+                   coalesce((select max(seq_id) from mt_events where seq_id <= coalesce((select last_seq_id from mt_event_progression where name = $1), 0)), 0)
+            """);
+        command.Parameters.Add(new() { Value = ProgressName });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        await reader.ReadAsync(ct);
+        return (reader.GetInt64(0), reader.GetInt64(1));
+    }
+
+    private async Task Keep(long position, long last, CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand(
+            """
+            insert into mt_event_progression (name, last_seq_id, last_updated) values ($1, $2, now())
+            on conflict (name) do update set last_seq_id = excluded.last_seq_id, last_updated = excluded.last_updated
+            """);
+        command.Parameters.Add(new() { Value = ProgressName });
+        command.Parameters.Add(new() { Value = position });
+        await command.ExecuteNonQueryAsync(ct);
+        HandedOver(last);
+    }
+
+    [LoggerMessage(2111, LogLevel.Warning, "Handing events to Audit was interrupted: {Cause}; next try in {Delay}")]
+    private partial void Interrupted(string cause, TimeSpan delay);
+
+    [LoggerMessage(2112, LogLevel.Debug, "Audit has every event up to {Sequence}")]
+    private partial void HandedOver(long sequence);
+}
