@@ -1,0 +1,148 @@
+using System.Text.Json;
+using AgentPlatform.Provisioning.Files;
+using AgentPlatform.Provisioning.Processes;
+using AgentPlatform.Provisioning.Programs;
+
+namespace AgentPlatform.Provisioning.Nats;
+
+/// <summary>A nats-server with JetStream as a child process: reachable on loopback only, gone when we are.</summary>
+public sealed class NatsServer : IAsyncDisposable
+{
+    private readonly NatsOptions options;
+    private TemporaryFolder? temporary;
+    private ChildProcess? process;
+
+    /// <summary>A server that is not started yet.</summary>
+    public NatsServer(NatsOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        this.options = options;
+    }
+
+    /// <summary>The loopback port.</summary>
+    public int Port => options.Port;
+
+    /// <summary>Where clients connect; without the token.</summary>
+    public string Url => $"nats://127.0.0.1:{options.Port}";
+
+    /// <summary>The file that holds the token, or null when none is asked for.</summary>
+    public string? TokenFile => options.TokenFile;
+
+    /// <summary>The process id, or null while it is stopped.</summary>
+    public int? ProcessId => process is { IsRunning: true } running ? running.Id : null;
+
+    /// <summary>Completes with the exit code when the present process ends, for whatever reason.</summary>
+    public Task<int> Exited => process?.Exited ?? Task.FromResult(0);
+
+    /// <summary>A server for tests: free port, temporary folder, no token unless asked for; all gone after disposal.</summary>
+    public static async Task<NatsServer> StartTemporaryAsync(bool withToken = false, CancellationToken ct = default)
+    {
+        const int triesMax = 5;
+        var program = await new ProgramFinder().FindNatsServer(ct);
+        for (var i = 1; ; i++)
+        {
+            var folder = TemporaryFolder.Make();
+            var server = new NatsServer(new NatsOptions
+            {
+                Program = program,
+                DataFolder = Path.Combine(folder.Path, "data"),
+                Port = LoopbackPorts.Next(),
+                TokenFile = withToken ? Path.Combine(folder.Path, "token") : null,
+            })
+            { temporary = folder };
+            try
+            {
+                await server.StartAsync(ct);
+                return server;
+            }
+            catch (PortInUseException) when (i < triesMax)
+            {
+                await server.DisposeAsync();
+            }
+            catch
+            {
+                await server.DisposeAsync();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>Starts the server and waits until it accepts connections.</summary>
+    /// <exception cref="PortInUseException">The port is taken.</exception>
+    /// <exception cref="ServerFailedException">It did not start; the message holds its last lines.</exception>
+    public async Task StartAsync(CancellationToken ct = default)
+    {
+        if (process is { IsRunning: true })
+        {
+            return;
+        }
+
+        LoopbackPorts.ThrowIfTaken(options.Port, "nats-server");
+        PrivateFiles.EnsureFolder(options.DataFolder);
+        var configuration = Path.Combine(options.DataFolder, "nats.conf");
+        PrivateFiles.Write(configuration, Configuration());
+        process = await StartServer.Start(
+            new ChildProcessStart(options.Program, "-c", configuration)
+            {
+                WorkingDirectory = options.DataFolder,
+                InheritEnvironment = false,
+                StopSignal = Signal.Interrupt,
+                OnParentDeath = Signal.Kill,   // JetStream recovers, and a clean stop would wait for clients.
+                StopTimeout = options.StopTimeout,
+                OnLine = options.OnLine,
+            },
+            "nats-server",
+            line => line.Contains("Server is ready", StringComparison.Ordinal),
+            options.StartTimeout,
+            ct);
+    }
+
+    /// <summary>Stops the server cleanly.</summary>
+    public async Task StopAsync()
+    {
+        if (process is not null)
+        {
+            await process.StopAsync();
+        }
+    }
+
+    /// <summary>Kills the server like a crash would.</summary>
+    public async Task KillAsync()
+    {
+        if (process is not null)
+        {
+            await process.KillAsync();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (process is not null)
+        {
+            await process.DisposeAsync();
+        }
+
+        temporary?.Dispose();
+    }
+
+    private string Configuration()
+    {
+        var authorization = options.TokenFile is { } file
+            ? $"authorization {{ token: {Quoted(PrivateFiles.ReadOrMake(file, PrivateFiles.NewSecret))} }}\n"
+            : "";
+        return $$"""
+            server_name: agentplatform
+            listen: "127.0.0.1:{{options.Port}}"
+            max_payload: {{options.MessageMegabytesMax}}MB
+            {{authorization}}
+            jetstream {
+              store_dir: {{Quoted(Path.Combine(options.DataFolder, "jetstream"))}}
+              max_file_store: {{options.StoreGigabytesMax}}GB
+            }
+
+            """;
+    }
+
+    private static string Quoted(string text) => JsonSerializer.Serialize(text);
+}

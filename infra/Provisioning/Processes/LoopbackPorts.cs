@@ -1,0 +1,58 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+
+namespace AgentPlatform.Provisioning.Processes;
+
+/// <summary>Loopback ports: is one free, and which one is.</summary>
+public static class LoopbackPorts
+{
+    // Below the range the kernel hands out for outgoing connections (32768 and up): a port we give to a server that is stopped and
+    // started again must not be taken by somebody's outgoing connection in between.
+    private const int First = 15_000;
+    private const int Last = 32_000;
+    private const int TriesMax = 200;
+
+    private static readonly ConcurrentDictionary<int, byte> HandedOut = new();
+
+    /// <summary>True when a server could listen on it now.</summary>
+    public static bool IsFree(int port)
+    {
+        try
+        {
+            using var probe = new TcpListener(IPAddress.Loopback, port);
+            probe.Start();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Throws when a server could not listen on it now.</summary>
+    /// <exception cref="PortInUseException">The port is taken.</exception>
+    public static void ThrowIfTaken(int port, string wantedBy)
+    {
+        if (!IsFree(port))
+        {
+            throw new PortInUseException(port, wantedBy);
+        }
+    }
+
+    /// <summary>A free port, never the same twice in one process. Another process may be faster; a server that finds it taken asks again.</summary>
+    public static int Next()
+    {
+        for (var i = 0; i < TriesMax; i++)
+        {
+            var port = RandomNumberGenerator.GetInt32(First, Last);
+            if (IsFree(port) && HandedOut.TryAdd(port, 0))
+            {
+                return port;
+            }
+        }
+
+        throw new PortInUseException($"No free port between {First} and {Last} in {TriesMax} tries; too many servers run on this machine.");
+    }
+}

@@ -1,0 +1,15 @@
+namespace AgentPlatform.Provisioning.Programs;
+
+/// <summary>The programs of one PostgreSQL installation.</summary>
+/// <param name="Folder">The folder that holds <c>initdb</c> and <c>postgres</c>.</param>
+public sealed record PostgresPrograms(string Folder)
+{
+    /// <summary>Makes a data folder.</summary>
+    public string Initdb => Path.Combine(Folder, "initdb");
+
+    /// <summary>The server.</summary>
+    public string Postgres => Path.Combine(Folder, "postgres");
+
+    /// <summary>True when both programs are in the folder.</summary>
+    public bool AreThere => File.Exists(Initdb) && File.Exists(Postgres);
+}
