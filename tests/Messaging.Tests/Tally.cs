@@ -1,0 +1,82 @@
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using AgentPlatform.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+[assembly: AssemblyFixture(typeof(Servers))]
+
+// The tests of this assembly share one JetStream, whose streams and consumers carry the names of the services.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace AgentPlatform.Messaging.Tests;
+
+[Command(ServiceNames.Sessions, "count-up")]
+public sealed record CountUp(string Tally, int By) : ICommand;
+
+[IntegrationEvent(ServiceNames.Sessions, "tally", "counted")]
+public sealed record Counted(string Tally, int Total) : IIntegrationEvent
+{
+    [System.Text.Json.Serialization.JsonIgnore]
+    public string AboutId => Tally;
+}
+
+public abstract record TallyEvent
+{
+    private TallyEvent()
+    {
+    }
+
+    [StoredAs("tally-raised.1")]
+    public sealed record Raised(int By) : TallyEvent;
+}
+
+public sealed record Tally(int Total, int Times)
+{
+    public static readonly StreamKind<Tally, TallyEvent> Kind = new(
+        "tally", new Tally(0, 0), (tally, e) => e is TallyEvent.Raised raised ? new Tally(tally.Total + raised.By, tally.Times + 1) : tally);
+}
+
+/// <summary>A small service on real PostgreSQL and NATS: it counts, and tells what it counted.</summary>
+public sealed class TallyService : IAsyncDisposable
+{
+    private readonly IHost _host;
+
+    private TallyService(IHost host) => _host = host;
+
+    public IEventStore Store => _host.Services.GetRequiredService<IEventStore>();
+
+    public StreamWriter Writer => _host.Services.GetRequiredService<StreamWriter>();
+
+    public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null)
+    {
+        var options = new MessagingOptions { Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2) };
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddEventStore(database, EventTypes.Of(typeof(TallyEvent)), JsonSerializerOptions.Web, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
+        builder.Services.AddMessaging(ServiceNames.Sessions, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
+        var host = builder.Build();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        return new TallyService(host);
+    }
+
+    public Task Send(string correlation, params object[] messages) =>
+        Writer.Write(Tally.Kind, "outside", _ => ([], messages), session => session.CorrelationId = correlation, TestContext.Current.CancellationToken);
+
+    public async Task<Tally> Read(string tally) => (await Store.Aggregate(Tally.Kind, tally, TestContext.Current.CancellationToken)).State;
+
+    public async Task<T> Scalar<T>(string sql)
+    {
+        await using var command = Store.Database.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken))!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync(CancellationToken.None);
+        await ((IAsyncDisposable)_host).DisposeAsync();
+    }
+}
