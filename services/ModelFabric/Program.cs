@@ -1,3 +1,9 @@
+using AgentPlatform.ModelFabric;
+
 var builder = WebApplication.CreateBuilder(args);
+builder.Services.AddModelFabric(builder.Configuration);
+
 var app = builder.Build();
-app.Run();
+app.MapModelFabric();
+await app.RunAsync();
+

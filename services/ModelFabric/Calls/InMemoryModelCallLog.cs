@@ -1,0 +1,49 @@
+namespace AgentPlatform.ModelFabric.Calls;
+
+/// <summary>The twin of the durable log: the same promises for as long as the process lives.</summary>
+public sealed class InMemoryModelCallLog(int recordsMax = 10_000) : IModelCallLog
+{
+    private readonly Lock _gate = new();
+    private readonly LinkedList<ModelCallRecord> _records = new();
+    private readonly Dictionary<(string Principal, string Key), RecordedAnswer> _answers = [];
+
+    public Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(_answers.GetValueOrDefault((principal, idempotencyKey)));
+        }
+    }
+
+    public Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            _records.AddFirst(record);
+            while (_records.Count > recordsMax)
+            {
+                // An answer lives as long as its record, else the keys would grow without end.
+                var oldest = _records.Last!.Value;
+                _records.RemoveLast();
+                if (oldest.Origin.IdempotencyKey is { } old && _answers.GetValueOrDefault((oldest.Origin.Principal, old))?.CallId == oldest.Id)
+                {
+                    _answers.Remove((oldest.Origin.Principal, old));
+                }
+            }
+            if (answer is not { } body || record.Origin.IdempotencyKey is not { } key)
+            {
+                return Task.FromResult<RecordedAnswer?>(null);
+            }
+            var mine = new RecordedAnswer(record.Id, record.RequestSha256, body);
+            return Task.FromResult(_answers.TryAdd((record.Origin.Principal, key), mine) ? null : _answers[(record.Origin.Principal, key)]);
+        }
+    }
+
+    public Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<ModelCallRecord>>([.. _records.Take(max)]);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+namespace AgentPlatform.ModelFabric.Calls;
+
+/// <summary>Tokens of one call.</summary>
+/// <param name="Estimated">The provider did not say; four bytes of text were taken for one token.</param>
+public sealed record TokenUsage(long Input, long Output, bool Estimated);
+
+/// <summary>Who asked, and for what: from the request's headers.</summary>
+public sealed record CallOrigin(string Principal, string? Run, string? Task, string? IdempotencyKey);
+
+/// <summary>What is kept of one call, whether it ended well, failed or was given up. Texts are not kept, their hashes are.</summary>
+public sealed record ModelCallRecord
+{
+    public required Guid Id { get; init; }
+    public required string Model { get; init; }
+    public required string Provider { get; init; }
+    public required CallOrigin Origin { get; init; }
+    public required bool Streaming { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public double? FirstTokenMilliseconds { get; init; }
+    public required double TotalMilliseconds { get; init; }
+    public required int Status { get; init; }
+    public string? ResponseModel { get; init; }
+    public string? FinishReason { get; init; }
+    public TokenUsage? Usage { get; init; }
+    public required string RequestSha256 { get; init; }
+    public string? ResponseSha256 { get; init; }
+
+    /// <summary>Null when the call was answered in full.</summary>
+    public string? ErrorClass { get; init; }
+}
+
+/// <summary>An answer that can be given again.</summary>
+public sealed record RecordedAnswer(Guid CallId, string RequestSha256, ReadOnlyMemory<byte> Body);

@@ -1,0 +1,205 @@
+using System.Security.Cryptography;
+using AgentPlatform.ModelFabric.Calls;
+using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Telemetry;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+
+namespace AgentPlatform.ModelFabric.Chat;
+
+/// <summary>
+/// <c>POST /v1/chat/completions</c>: read, route, answer, record. Every call that was routed ends as exactly one record,
+/// however it ends.
+/// </summary>
+public sealed partial class CompleteChat(
+    ModelRouter router, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
+    IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<CompleteChat> logger)
+{
+    private const int ClientClosedRequest = 499;
+    private static readonly TimeSpan RecordDurationMax = TimeSpan.FromSeconds(15);
+    private readonly ILogger _logger = logger;
+
+    public async Task Handle(HttpContext http)
+    {
+        var ct = http.RequestAborted;
+        var origin = CallHeaders.Origin(http);
+        var workspace = CallHeaders.Workspace(http.Request);
+        var request = ChatRequest.Parse(await ReadBody(http, ct));
+        var route = await router.Find(request.Model, workspace, ct);
+        var requestHash = Convert.ToHexStringLower(SHA256.HashData(request.Body.Span));
+
+        // A stream is not repeated from the record: its client has seen part of it, and only it knows which part.
+        var repeatable = !request.Stream && origin.IdempotencyKey is not null;
+        using var claim = repeatable ? inFlight.TryEnter(origin.Principal, origin.IdempotencyKey!) ?? throw InFlight() : null;
+        if (repeatable && await calls.Find(origin.Principal, origin.IdempotencyKey!, ct) is { } recorded)
+        {
+            await Repeat(http, recorded, requestHash, ct);
+            return;
+        }
+
+        var call = new ModelCall(Guid.CreateVersion7(time.GetUtcNow()), request, route.Model, workspace);
+        http.Response.Headers[CallHeaders.Call] = call.Id.ToString();
+        await Answer(http, call, route, origin, requestHash, repeatable, ct);
+    }
+
+    private async Task Answer(HttpContext http, ModelCall call, ModelRoute route, CallOrigin origin, string requestHash, bool repeatable, CancellationToken ct)
+    {
+        var (startedAt, started) = (time.GetUtcNow(), time.GetTimestamp());
+        using var activity = FabricTelemetry.Start(route, origin);
+        using var sink = new AnswerSink(http.Response, time, started);
+        var failure = await Try(route, call, sink, ct);
+        var record = new ModelCallRecord
+        {
+            Id = call.Id,
+            Model = call.Request.Model,
+            Provider = route.Provider,
+            Origin = origin,
+            Streaming = call.Request.Stream,
+            StartedAt = startedAt,
+            FirstTokenMilliseconds = sink.FirstTokenMilliseconds,
+            TotalMilliseconds = time.GetElapsedTime(started).TotalMilliseconds,
+            Status = failure is null || sink.Streaming && failure.Status != ClientClosedRequest ? StatusCodes.Status200OK : failure.Status,
+            ResponseModel = sink.Observed.Model,
+            FinishReason = sink.Observed.FinishReason,
+            Usage = sink.FirstTokenMilliseconds is null ? null : sink.Observed.Usage(call.Request.Body.Length),
+            RequestSha256 = requestHash,
+            ResponseSha256 = sink.Sha256,
+            ErrorClass = failure?.ErrorClass ?? sink.Observed.ErrorInAnswer,
+        };
+        telemetry.End(activity, route, record);
+
+        if (failure is not null)
+        {
+            CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
+            await Store(record, answer: null, required: false);
+            await Tell(http, sink, failure, ct);
+        }
+        else if (sink.Answer is { } answer)
+        {
+            // A repeatable answer is recorded before the client sees it: whoever asks again must be told the same.
+            var recorded = repeatable && answer.Length <= options.Value.RecordedAnswerBytesMax ? await Store(record, answer, required: true) : null;
+            if (recorded is not null && recorded.RequestSha256 != requestHash)
+            {
+                throw OtherRequest();
+            }
+            await SendWhole(http, recorded?.Body ?? answer, ct);
+            if (!repeatable || answer.Length > options.Value.RecordedAnswerBytesMax)
+            {
+                await Store(record, answer: null, required: false);
+            }
+        }
+        else
+        {
+            await Store(record, answer: null, required: false);
+        }
+    }
+
+    /// <summary>Null when the provider answered in full.</summary>
+    private async Task<ModelCallException?> Try(ModelRoute route, ModelCall call, AnswerSink sink, CancellationToken ct)
+    {
+        try
+        {
+            await route.Answer(call, sink, ct);
+            return null;
+        }
+        catch (ModelCallException failure)
+        {
+            return failure;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            return new ModelCallException(ClientClosedRequest, new OpenAiError("The client closed the request.", "api_error", null, "client_closed"));
+        }
+        catch (Exception bug)
+        {
+            // The record must not depend on what went wrong; the cause goes to the log in full and to the client as a reference.
+            CallBroke(bug, call.Id, call.Request.Model);
+            return ModelCallException.Upstream("internal_error", $"The gateway failed; its log names call {call.Id}.", StatusCodes.Status500InternalServerError, bug);
+        }
+    }
+
+    private static async Task Tell(HttpContext http, AnswerSink sink, ModelCallException failure, CancellationToken ct)
+    {
+        if (ct.IsCancellationRequested)
+        {
+            return;
+        }
+        if (!sink.Streaming)
+        {
+            throw failure;
+        }
+        if (!sink.StreamEnded)
+        {
+            await sink.FailStream(failure.Error, ct);
+        }
+    }
+
+    private async Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, bool required)
+    {
+        // Not the request's token: a call whose client has gone is recorded all the same.
+        using var patience = new CancellationTokenSource(RecordDurationMax, time);
+        try
+        {
+            return await calls.Store(record, answer, patience.Token);
+        }
+        catch (Exception lost) when (lost is not OutOfMemoryException)
+        {
+            RecordLost(lost, record.Id);
+            return required
+                ? throw ModelCallException.Upstream("store_unavailable", "The answer could not be recorded, so it could not be repeated. Ask again.", StatusCodes.Status503ServiceUnavailable, lost)
+                : null;
+        }
+    }
+
+    private static async Task Repeat(HttpContext http, RecordedAnswer recorded, string requestHash, CancellationToken ct)
+    {
+        if (recorded.RequestSha256 != requestHash)
+        {
+            throw OtherRequest();
+        }
+        http.Response.Headers[CallHeaders.Call] = recorded.CallId.ToString();
+        http.Response.Headers[CallHeaders.Replayed] = "true";
+        await SendWhole(http, recorded.Body, ct);
+    }
+
+    private static async Task SendWhole(HttpContext http, ReadOnlyMemory<byte> body, CancellationToken ct)
+    {
+        http.Response.ContentType = "application/json";
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, ct);
+        await http.Response.Body.FlushAsync(ct);
+    }
+
+    private async Task<ReadOnlyMemory<byte>> ReadBody(HttpContext http, CancellationToken ct)
+    {
+        var max = options.Value.RequestBytesMax;
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = max;
+        }
+        if (http.Request.ContentLength > max)
+        {
+            throw TooLarge(max);
+        }
+        using var body = new MemoryStream((int)(http.Request.ContentLength ?? 0));
+        try
+        {
+            await http.Request.Body.CopyToAsync(body, ct);
+        }
+        catch (BadHttpRequestException tooLarge) when (tooLarge.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw TooLarge(max);
+        }
+        return body.Length <= max ? body.GetBuffer().AsMemory(0, (int)body.Length) : throw TooLarge(max);
+    }
+
+    private static ModelCallException TooLarge(int max) =>
+        ModelCallException.Invalid("request_too_large", $"The request exceeds {max} bytes (ModelFabric:RequestBytesMax).", status: StatusCodes.Status413PayloadTooLarge);
+
+    private static ModelCallException InFlight() => new(StatusCodes.Status409Conflict,
+        new OpenAiError("A request with this Idempotency-Key is being answered. Ask again when it has ended.", "invalid_request_error", null, "idempotency_key_in_flight"),
+        TimeSpan.FromSeconds(1));
+
+    private static ModelCallException OtherRequest() => ModelCallException.Invalid("idempotency_key_reused",
+        "This Idempotency-Key was used for another request. Use a new key for a new request.", status: StatusCodes.Status422UnprocessableEntity);
+}

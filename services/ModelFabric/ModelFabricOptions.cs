@@ -1,0 +1,109 @@
+using Microsoft.Extensions.Options;
+
+namespace AgentPlatform.ModelFabric;
+
+/// <summary>Section <c>ModelFabric</c> of the configuration; checked at start.</summary>
+public sealed record ModelFabricOptions
+{
+    public const string Section = "ModelFabric";
+
+    /// <summary>Folders with scripts, <c>NAME.yaml</c> each; the first that has the name wins, a run's own workspace before all of them.</summary>
+    public string[] ScriptFolders { get; init; } = [];
+
+    /// <summary>Where the platform keeps its data; <c>AGENTPLATFORM_DATA</c>, else the user's data folder.</summary>
+    public string? DataFolder { get; init; }
+
+    /// <summary>Providers that the operator fixes; they cannot be changed over HTTP.</summary>
+    public Dictionary<string, ConfiguredProvider> Providers { get; init; } = [];
+
+    public int RequestBytesMax { get; init; } = 32 * 1024 * 1024;
+    public int ProvidersMax { get; init; } = 64;
+    public int ModelsPerProviderMax { get; init; } = 512;
+    public int ModelsListedMax { get; init; } = 1000;
+
+    /// <summary>How many model ids a "not found" names.</summary>
+    public int ModelsNamedInErrorMax { get; init; } = 20;
+
+    /// <summary>An answer larger than this is not kept for repetition; the same Idempotency-Key then calls again.</summary>
+    public int RecordedAnswerBytesMax { get; init; } = 1024 * 1024;
+
+    public ScriptOptions Script { get; init; } = new();
+    public UpstreamOptions Upstream { get; init; } = new();
+
+    public sealed record ScriptOptions
+    {
+        public int FileBytesMax { get; init; } = 1024 * 1024;
+        public int NodesMax { get; init; } = 20_000;
+        public int AnswerCharactersMax { get; init; } = 1024 * 1024;
+        public int ScriptsListedMax { get; init; } = 500;
+        public TimeSpan DelayMax { get; init; } = TimeSpan.FromMinutes(1);
+    }
+
+    public sealed record UpstreamOptions
+    {
+        public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+        /// <summary>From sending the request to the first byte of the answer's body; large prompts on local models take their time.</summary>
+        public TimeSpan FirstByteTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+        /// <summary>The longest silence between two pieces of an answer.</summary>
+        public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(90);
+
+        public TimeSpan CallDurationMax { get; init; } = TimeSpan.FromMinutes(30);
+        public int RetriesMax { get; init; } = 2;
+        public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+
+        /// <summary>A longer Retry-After is handed to the client instead of being waited for.</summary>
+        public TimeSpan RetryAfterMax { get; init; } = TimeSpan.FromSeconds(20);
+
+        public int AnswerBytesMax { get; init; } = 32 * 1024 * 1024;
+        public int EventBytesMax { get; init; } = 1024 * 1024;
+        public int ErrorBytesMax { get; init; } = 64 * 1024;
+        public int ErrorCharactersMax { get; init; } = 2000;
+        public int ConnectionsPerServerMax { get; init; } = 256;
+
+        /// <summary>Off by default: a proxy named by the environment would take calls to local models off the machine.</summary>
+        public bool UseSystemProxy { get; init; }
+    }
+
+    public sealed record ConfiguredProvider
+    {
+        public string Kind { get; init; } = "openai";
+        public string BaseUrl { get; init; } = "";
+        public string[] Models { get; init; } = [];
+        public bool AllowRemote { get; init; }
+
+        /// <summary>A file with the key; a key itself has no place in configuration.</summary>
+        public string? KeyFile { get; init; }
+    }
+
+    /// <summary>Contradictions are named at start; a service with wrong options does not run.</summary>
+    public sealed class Validator : IValidateOptions<ModelFabricOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, ModelFabricOptions options)
+        {
+            var u = options.Upstream;
+            string[] wrong = [
+                .. Positive(nameof(RequestBytesMax), options.RequestBytesMax),
+                .. Positive(nameof(ProvidersMax), options.ProvidersMax),
+                .. Positive(nameof(ModelsPerProviderMax), options.ModelsPerProviderMax),
+                .. Positive(nameof(ModelsListedMax), options.ModelsListedMax),
+                .. Positive("Script:FileBytesMax", options.Script.FileBytesMax),
+                .. Positive("Script:NodesMax", options.Script.NodesMax),
+                .. Positive("Upstream:AnswerBytesMax", u.AnswerBytesMax),
+                .. Positive("Upstream:EventBytesMax", u.EventBytesMax),
+                .. Positive("Upstream:ConnectionsPerServerMax", u.ConnectionsPerServerMax),
+                .. Rule(u.RetriesMax is >= 0 and <= 10, $"Upstream:RetriesMax must lie between 0 and 10 ({u.RetriesMax})"),
+                .. Rule(u.ConnectTimeout > TimeSpan.Zero, $"Upstream:ConnectTimeout must be positive ({u.ConnectTimeout})"),
+                .. Rule(u.IdleTimeout > TimeSpan.Zero, $"Upstream:IdleTimeout must be positive ({u.IdleTimeout})"),
+                .. Rule(u.FirstByteTimeout > u.ConnectTimeout, $"Upstream:FirstByteTimeout must exceed ConnectTimeout ({u.FirstByteTimeout}, {u.ConnectTimeout})"),
+                .. Rule(u.CallDurationMax >= u.FirstByteTimeout, $"Upstream:CallDurationMax must not be below FirstByteTimeout ({u.CallDurationMax}, {u.FirstByteTimeout})"),
+            ];
+            return wrong.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(wrong.Select(text => $"{Section}:{text}"));
+        }
+
+        private static string[] Positive(string option, int value) => Rule(value > 0, $"{option} must be positive ({value})");
+
+        private static string[] Rule(bool holds, string otherwise) => holds ? [] : [otherwise];
+    }
+}

@@ -1,0 +1,45 @@
+namespace AgentPlatform.ModelFabric.Providers;
+
+/// <summary>The providers that were added over HTTP. Keys arrive sealed; a store never sees one in clear.</summary>
+public interface IProviderStore
+{
+    Task<IReadOnlyList<ProviderEntry>> All(CancellationToken ct);
+
+    /// <summary>Adds or replaces. Setting what is already so changes nothing.</summary>
+    Task Set(ProviderEntry entry, CancellationToken ct);
+
+    /// <summary>False when there was none of that name.</summary>
+    Task<bool> Remove(string name, CancellationToken ct);
+}
+
+/// <summary>The twin of the durable store.</summary>
+public sealed class InMemoryProviderStore : IProviderStore
+{
+    private readonly Lock _gate = new();
+    private readonly SortedDictionary<string, ProviderEntry> _entries = new(StringComparer.Ordinal);
+
+    public Task<IReadOnlyList<ProviderEntry>> All(CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<ProviderEntry>>([.. _entries.Values]);
+        }
+    }
+
+    public Task Set(ProviderEntry entry, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            _entries[entry.Name] = entry;
+        }
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> Remove(string name, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(_entries.Remove(name));
+        }
+    }
+}

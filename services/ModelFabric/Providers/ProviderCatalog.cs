@@ -1,0 +1,52 @@
+using Microsoft.Extensions.Options;
+
+namespace AgentPlatform.ModelFabric.Providers;
+
+/// <summary>All providers: those the configuration fixes, then those added over HTTP.</summary>
+public sealed class ProviderCatalog
+{
+    private readonly IProviderStore _store;
+    private readonly SortedDictionary<string, ProviderEntry> _configured = new(StringComparer.Ordinal);
+
+    public ProviderCatalog(IProviderStore store, IOptions<ModelFabricOptions> options)
+    {
+        _store = store;
+        foreach (var (name, settings) in options.Value.Providers)
+        {
+            _configured[name] = Configured(name, settings);
+        }
+    }
+
+    public bool IsConfigured(string name) => _configured.ContainsKey(name);
+
+    public async Task<ProviderEntry?> Find(string name, CancellationToken ct) =>
+        _configured.TryGetValue(name, out var fixedEntry) ? fixedEntry : (await _store.All(ct)).FirstOrDefault(entry => entry.Name == name);
+
+    public async Task<IReadOnlyList<ProviderEntry>> All(CancellationToken ct) =>
+        [.. _configured.Values, .. (await _store.All(ct)).Where(entry => !_configured.ContainsKey(entry.Name))];
+
+    /// <summary>A wrong provider in the configuration is found at start, not at the first call.</summary>
+    private static ProviderEntry Configured(string name, ModelFabricOptions.ConfiguredProvider settings)
+    {
+        InvalidOperationException Wrong(string why) => new($"{ModelFabricOptions.Section}:Providers:{name}: {why}");
+        if (!ProviderEntry.NamePattern().IsMatch(name) || name == ProviderKind.Scripted)
+        {
+            throw Wrong($"a provider's name is lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}'.");
+        }
+        if (settings.Kind != ProviderKind.OpenAi)
+        {
+            throw Wrong($"Kind must be '{ProviderKind.OpenAi}', it is '{settings.Kind}'.");
+        }
+        var (url, refusal) = BaseUrlRule.Check(settings.BaseUrl, settings.AllowRemote, settings.KeyFile is not null);
+        if (url is null)
+        {
+            throw Wrong(refusal!);
+        }
+        if (settings.KeyFile is { } file && !File.Exists(file))
+        {
+            throw Wrong($"KeyFile {file} does not exist.");
+        }
+        return new ProviderEntry(name, settings.Kind, url, settings.Models, settings.AllowRemote, SealedKey: null,
+            settings.KeyFile is { } path ? ProviderKeys.ReadFile(name, path).Fingerprint : null, settings.KeyFile) { IsConfigured = true };
+    }
+}

@@ -1,0 +1,40 @@
+using System.Text.RegularExpressions;
+
+namespace AgentPlatform.ModelFabric.Providers;
+
+public static class ProviderKind
+{
+    /// <summary>Any server with the OpenAI wire format.</summary>
+    public const string OpenAi = "openai";
+
+    /// <summary>Answers from a file; built in, not a provider that can be added.</summary>
+    public const string Scripted = "scripted";
+}
+
+/// <summary>A provider that calls can go to.</summary>
+/// <param name="Models">The models it is asked for; empty lets it decide itself.</param>
+/// <param name="AllowRemote">The owner agreed that requests leave this machine.</param>
+/// <param name="SealedKey">The key as the vault sealed it, bound to name and origin.</param>
+/// <param name="KeyFile">A configured provider's key instead: a file read at the last hop.</param>
+public sealed partial record ProviderEntry(
+    string Name, string Kind, Uri BaseUrl, IReadOnlyList<string> Models, bool AllowRemote, string? SealedKey, string? KeyFingerprint, string? KeyFile = null)
+{
+    public bool IsConfigured { get; init; }
+
+    /// <summary>What a sealed key is bound to: move it to another name, host or port and it does not open.</summary>
+    public string KeyContext => $"{Name} {BaseUrl.GetLeftPart(UriPartial.Authority)}";
+
+    [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,39}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    public static partial Regex NamePattern();
+
+    /// <summary>Visible ASCII up to 4096 characters: what can stand in an Authorization header.</summary>
+    [GeneratedRegex("^[!-~]{1,4096}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    public static partial Regex KeyPattern();
+}
+
+/// <summary>A provider as the admin routes show it: everything but the key.</summary>
+public sealed record ProviderView(string Name, string Kind, string BaseUrl, IReadOnlyList<string> Models, bool AllowRemote, string? KeyFingerprint, string Source)
+{
+    public static ProviderView Of(ProviderEntry entry) => new(
+        entry.Name, entry.Kind, entry.BaseUrl.ToString(), entry.Models, entry.AllowRemote, entry.KeyFingerprint, entry.IsConfigured ? "configuration" : "admin");
+}

@@ -1,0 +1,49 @@
+using System.Text;
+using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Vault;
+
+namespace AgentPlatform.ModelFabric.Providers;
+
+/// <summary>Seals provider keys on the way in and opens them at the last hop, nowhere between.</summary>
+public sealed class ProviderKeys(MasterKeySource master)
+{
+    private readonly KeyVault _vault = new(master.Key, "modelfabric/provider-keys/1");
+
+    public bool IsLocked => _vault.IsLocked;
+
+    public string Seal(Secret key, string context) => _vault.Seal(Encoding.UTF8.GetBytes(key.Reveal()), context);
+
+    /// <summary>Null for a provider without a key, as local ones usually are.</summary>
+    public Secret? Open(ProviderEntry provider)
+    {
+        try
+        {
+            return (provider.KeyFile, provider.SealedKey) switch
+            {
+                ({ } file, _) => ReadFile(provider.Name, file),
+                (null, { } sealedKey) => new Secret(Encoding.UTF8.GetString(_vault.Open(sealedKey, provider.KeyContext))),
+                _ => null,
+            };
+        }
+        catch (Exception unreadable) when (unreadable is VaultLockedException or InvalidOperationException or FormatException or IOException)
+        {
+            throw ModelCallException.Upstream("provider_key_unavailable", $"The key of provider '{provider.Name}' cannot be used: {unreadable.Message}",
+                StatusCodes.Status503ServiceUnavailable, unreadable);
+        }
+    }
+
+    internal static Secret ReadFile(string provider, string file)
+    {
+        var text = File.ReadAllText(file).Trim();
+        return ProviderEntry.KeyPattern().IsMatch(text)
+            ? new Secret(text)
+            : throw new InvalidOperationException($"The key file of provider '{provider}' must hold one line of visible ASCII characters.");
+    }
+}
+
+/// <summary>The master key if the service was given one.</summary>
+public sealed record MasterKeySource(MasterKey? Key)
+{
+    public static MasterKeySource FromEnvironment(IConfiguration configuration) =>
+        new(configuration[MasterKey.FileVariable] is { Length: > 0 } file ? MasterKey.FromFile(file) : null);
+}

@@ -1,0 +1,50 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace AgentPlatform.ModelFabric.Vault;
+
+/// <summary>
+/// The key-encryption key: 32 bytes in a file outside the database. Each purpose gets its own key derived from it,
+/// so that what was sealed for one purpose cannot be opened, or passed off, as another.
+/// </summary>
+public sealed class MasterKey
+{
+    public const string FileVariable = "AGENTPLATFORM_MASTER_KEY_FILE";
+    private const int Length = 32;
+    private readonly byte[] _key;
+
+    public MasterKey(ReadOnlySpan<byte> key)
+    {
+        if (key.Length != Length)
+        {
+            throw new ArgumentException($"A master key has {Length} bytes; this one has {key.Length}.", nameof(key));
+        }
+        _key = key.ToArray();
+    }
+
+    /// <summary>Reads the key file; refuses one that others on the machine can read.</summary>
+    public static MasterKey FromFile(string path)
+    {
+        if (!File.Exists(path))
+        {
+            throw new InvalidOperationException(
+                $"The master key file {path} named by {FileVariable} does not exist. Make one: head -c {Length} /dev/urandom > {path} && chmod 600 {path}");
+        }
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & others) != UnixFileMode.None)
+        {
+            throw new InvalidOperationException($"The master key file {path} can be read or written by other users. Close it: chmod 600 {path}");
+        }
+        var key = File.ReadAllBytes(path);
+        return key.Length == Length
+            ? new MasterKey(key)
+            : throw new InvalidOperationException(
+                $"The master key file {path} has {key.Length} bytes instead of {Length}. Restore it from its backup: what was sealed under it cannot be opened with another key.");
+    }
+
+    /// <summary>The key for one purpose, for example <c>modelfabric/provider-keys/1</c>.</summary>
+    public byte[] For(string purpose) =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, Length, salt: null, info: Encoding.UTF8.GetBytes("agentplatform/" + purpose));
+
+    public override string ToString() => "[master key]";
+}

@@ -1,0 +1,171 @@
+using System.Collections.Concurrent;
+using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using AgentPlatform.ModelFabric.Calls;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace AgentPlatform.ModelFabric.Tests.Fixtures;
+
+/// <summary>The service on a free port with a folder of its own; everything it logs is kept.</summary>
+public sealed class FabricHost : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly string _root;
+
+    private FabricHost(WebApplication app, string root, LogLines logs) => (_app, _root, Logs, Http) = (app, root, logs, new HttpClient { BaseAddress = new Uri(app.Urls.First()) });
+
+    public HttpClient Http { get; }
+    public LogLines Logs { get; }
+    public Uri Url => new(_app.Urls.First());
+    public string ScriptFolder => Path.Combine(_root, "scripts");
+    public RecordedCalls Calls => _app.Services.GetRequiredService<RecordedCalls>();
+
+    public static async Task<FabricHost> Start(params (string Key, string Value)[] settings)
+    {
+        var root = Directory.CreateTempSubdirectory("fabric-").FullName;
+        Directory.CreateDirectory(Path.Combine(root, "scripts"));
+        var masterKey = Path.Combine(root, "master.key");
+        await File.WriteAllBytesAsync(masterKey, RandomNumberGenerator.GetBytes(32));
+        File.SetUnixFileMode(masterKey, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+
+        var logs = new LogLines();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(logs);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["AGENTPLATFORM_MASTER_KEY_FILE"] = masterKey,
+            ["ModelFabric:DataFolder"] = root,
+            ["ModelFabric:ScriptFolders:0"] = Path.Combine(root, "scripts"),
+            ["ModelFabric:Upstream:RetryDelay"] = "00:00:00.010",
+        });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
+        builder.Services.AddSingleton<RecordedCalls>().AddSingleton<IModelCallLog>(services => services.GetRequiredService<RecordedCalls>());
+        builder.Services.AddModelFabric(builder.Configuration);
+        var app = builder.Build();
+        app.MapModelFabric();
+        await app.StartAsync();
+        return new FabricHost(app, root, logs);
+    }
+
+    public void Script(string name, string yaml) => File.WriteAllText(Path.Combine(ScriptFolder, name + ".yaml"), yaml);
+
+    public string WorkspaceFolder(Guid id) => Path.Combine(_root, "workspaces", id.ToString("D"));
+
+    public async Task<HttpResponseMessage> PutProvider(string name, object body) => await Http.PutAsJsonAsync($"/admin/providers/{name}", body);
+
+    /// <summary>A provider called "up" that leads to the fake.</summary>
+    public async Task Use(FakeUpstream upstream, string? key = null)
+    {
+        using var response = await PutProvider("up", new { kind = "openai", baseUrl = upstream.BaseUrl, models = new[] { "real" }, key });
+        response.EnsureSuccessStatusCode();
+    }
+
+    public Task<HttpResponseMessage> Chat(string body, params (string Name, string Value)[] headers) => Chat(body, CancellationToken.None, headers);
+
+    public async Task<HttpResponseMessage> Chat(string body, CancellationToken ct, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.Add(name, value);
+        }
+        return await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, ct);
+    }
+
+    public static string Ask(string model = "up/real", bool stream = false) =>
+        $$"""{"model":"{{model}}","messages":[{"role":"user","content":"hi"}],"stream":{{(stream ? "true" : "false")}}}""";
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.DisposeAsync();
+        Directory.Delete(_root, recursive: true);
+    }
+}
+
+/// <summary>The in-memory log that also tells a test when the next record is there.</summary>
+public sealed class RecordedCalls : IModelCallLog, IDisposable
+{
+    private readonly InMemoryModelCallLog _log = new();
+    private readonly SemaphoreSlim _stored = new(0);
+
+    public Exception? FailsWith { get; set; }
+
+    public Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct) => _log.Find(principal, idempotencyKey, ct);
+
+    public async Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct)
+    {
+        if (FailsWith is { } failure)
+        {
+            throw failure;
+        }
+        var result = await _log.Store(record, answer, ct);
+        _stored.Release();
+        return result;
+    }
+
+    public Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct) => _log.Latest(max, ct);
+
+    public void Dispose() => _stored.Dispose();
+
+    /// <summary>Waits for the next record that has not been waited for.</summary>
+    public async Task<ModelCallRecord> Next()
+    {
+        Assert.True(await _stored.WaitAsync(TimeSpan.FromSeconds(20)), "no record of the call was stored within 20 s");
+        return (await _log.Latest(1, default))[0];
+    }
+
+    public async Task<int> Count() => (await _log.Latest(int.MaxValue, default)).Count;
+}
+
+public sealed class LogLines : ILoggerProvider, ILogger
+{
+    private readonly ConcurrentQueue<string> _lines = new();
+
+    public string Text => string.Join('\n', _lines);
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        _lines.Enqueue($"{logLevel} {eventId.Id} {formatter(state, exception)} {exception}");
+
+    public void Dispose()
+    {
+    }
+}
+
+public static class Reading
+{
+    public static async Task<JsonNode> Json(this HttpResponseMessage response) => JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
+
+    public static async Task<JsonNode> Error(this HttpResponseMessage response, int status)
+    {
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True((int)response.StatusCode == status, $"expected {status}, got {(int)response.StatusCode}: {text}");
+        Assert.Equal("application/json", response.Content.Headers.ContentType?.MediaType);
+        var error = JsonNode.Parse(text)!["error"]!;
+        Assert.NotNull(error["message"]);
+        Assert.NotNull(error["type"]);
+        return error;
+    }
+
+    /// <summary>The data of each event, in order.</summary>
+    public static async Task<List<string>> Events(this HttpResponseMessage response)
+    {
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
+        var text = await response.Content.ReadAsStringAsync();
+        return [.. text.Split("\n\n").Select(block => block.Trim('\n')).Where(block => block.StartsWith("data:", StringComparison.Ordinal)).Select(block => block[5..].Trim())];
+    }
+}
