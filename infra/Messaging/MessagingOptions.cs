@@ -10,7 +10,13 @@ public sealed record MessagingOptions
     public string? TokenFile { get; init; }
 
     /// <summary>How long JetStream may take to acknowledge a publish or answer a request.</summary>
-    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>A silent connection is tried this often; a dead server is noticed within this and <see cref="RequestTimeout"/>.</summary>
+    public TimeSpan HeartbeatEvery { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Pause between two tries to connect.</summary>
+    public TimeSpan ReconnectEvery { get; init; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Requests that wait for an answer at the same time.</summary>
     public int RequestsPendingMax { get; init; } = 10_000;

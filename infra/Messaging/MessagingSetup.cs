@@ -33,9 +33,9 @@ public static class MessagingSetup
             return bus;
         });
         services.AddHostedService(sp => new OutboxRelay(
-            sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<OutboxRelay>>()));
+            sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<OutboxRelay>>()));
         services.AddHostedService(sp => new FactRelay(
-            service, sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<JetStream>(), options, Clock(sp), sp.GetRequiredService<ILogger<FactRelay>>()));
+            service, sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), options, Clock(sp), sp.GetRequiredService<ILogger<FactRelay>>()));
         services.AddHostedService(sp => new HandlerHost(
             sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<StreamWriter>(), sp.GetRequiredService<IEventStore>(),
             options, Clock(sp), sp.GetRequiredService<ILogger<HandlerHost>>()));

@@ -74,6 +74,7 @@ public sealed class DeliveryTests(Servers servers)
         var tally = Name();
         await using var service = await TallyService.Start(servers, await servers.NewDatabase(), bus => Counting(bus));
         using var link = new NatsLink("test", new MessagingOptions { Url = servers.Nats.Url }, Microsoft.Extensions.Logging.Abstractions.NullLogger<NatsLink>.Instance);
+        await link.WaitConnected(Ct);
         var jetStream = new JetStream(link, new MessagingOptions { Url = servers.Nats.Url });
         await jetStream.Publish("commands.sessions.count-up", "not json"u8.ToArray(), Ct);
 
@@ -134,12 +135,12 @@ public sealed class DeliveryTests(Servers servers)
         await using var service = await TallyService.Start(servers, database, bus => Counting(bus));
         using var link = new NatsLink("audit", new MessagingOptions { Url = servers.Nats.Url }, Microsoft.Extensions.Logging.Abstractions.NullLogger<NatsLink>.Instance);
         var received = new ConcurrentQueue<RecordFacts>();
-        using var subscription = await link.Subscribe("commands.audit.record-facts", (_, _, bytes) =>
+        using var subscription = link.Subscribe("commands.audit.record-facts", (_, _, bytes) =>
         {
             var facts = JsonSerializer.Deserialize<CloudEvent>(bytes, ContractJson.Options)!.Data.Deserialize<RecordFacts>(ContractJson.Options)!;
             received.Enqueue(facts);
-        }, Ct);
-        link.Publish("warm.up", []);
+        });
+        await link.WaitConnected(Ct);
 
         await service.Send("run-1", [.. Enumerable.Range(1, 30).Select(n => new CountUp(tally, n))]);
 

@@ -19,13 +19,25 @@ internal sealed class Delivery(NatsLink nats, string subject, string ack, byte[]
     /// <summary>How often the server delivered it; the fifth token, or the seventh where the subject carries domain and account.</summary>
     public int Delivered { get; } = Token(ack);
 
-    public void Done() => nats.Publish(ack, Ack);
+    public void Done() => Say(Ack);
 
-    public void GiveUp() => nats.Publish(ack, Term);
+    public void GiveUp() => Say(Term);
 
-    public void StillAtIt() => nats.Publish(ack, Progress);
+    public void StillAtIt() => Say(Progress);
 
-    public void Again(TimeSpan delay) => nats.Publish(ack, Encoding.ASCII.GetBytes($$"""-NAK {"delay":{{JetStream.Nanoseconds(delay)}}}"""));
+    public void Again(TimeSpan delay) => Say(Encoding.ASCII.GetBytes($$"""-NAK {"delay":{{JetStream.Nanoseconds(delay)}}}"""));
+
+    private void Say(byte[] what)
+    {
+        try
+        {
+            nats.Publish(ack, what);
+        }
+        catch (IOException)
+        {
+            // The server did not hear it and delivers again; the inbox knows the message then.
+        }
+    }
 
     private static int Token(string ack)
     {

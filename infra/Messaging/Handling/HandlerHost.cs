@@ -22,7 +22,6 @@ public sealed partial class HandlerHost(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await nats.WaitConnected(stoppingToken);
         await Task.WhenAll(bus.Handlers.Select(handler => Consume(handler, stoppingToken)).Append(Heartbeat(stoppingToken)));
     }
 
@@ -60,6 +59,7 @@ public sealed partial class HandlerHost(
         {
             try
             {
+                await nats.WaitConnected(stop);
                 await jetStream.EnsureStreams(stop);
                 var consumer = new PullConsumer(nats, jetStream, handler, options, time);
                 await consumer.Run(delivery => Take(handler, consumer, slots, delivery, stop), stop);
@@ -210,15 +210,7 @@ public sealed partial class HandlerHost(
             await Task.Delay(options.AckWait / 3, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             foreach (var (delivery, _) in _atWork)
             {
-                try
-                {
-                    delivery.StillAtIt();
-                }
-                catch (Exception e) when (Transient.Is(e))
-                {
-                    Interrupted("heartbeat", e.Message, options.AckWait / 3);
-                    break;
-                }
+                delivery.StillAtIt();
             }
         }
     }

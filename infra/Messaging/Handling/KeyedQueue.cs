@@ -6,7 +6,6 @@ internal sealed class KeyedQueue
     private readonly Dictionary<string, Task> _tails = new(StringComparer.Ordinal);
     private readonly Lock _gate = new();
 
-    /// <summary>The work itself must not throw.</summary>
     public Task Enqueue(string? key, Func<Task> work)
     {
         if (key is null)
@@ -19,7 +18,8 @@ internal sealed class KeyedQueue
             var before = _tails.GetValueOrDefault(key, Task.CompletedTask);
             var mine = Task.Run(async () =>
             {
-                await before;
+                // What went wrong with the one before is that one's own affair.
+                await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 await work();
             });
             _tails[key] = mine;

@@ -6,11 +6,12 @@ namespace AgentPlatform.Messaging;
 /// <summary>Pulls messages of one durable consumer as fast as there is room for them, and asks again after every interruption.</summary>
 internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler handler, MessagingOptions options, TimeProvider time)
 {
-    // The server ends a pull by itself after this; shorter would only cost requests, longer would outlive a lost connection.
-    private static readonly TimeSpan PullFor = TimeSpan.FromSeconds(30);
+    // The server forgets a pull when its leader changes and cannot tell us so; this bounds how long that goes unnoticed.
+    private static readonly TimeSpan PullFor = TimeSpan.FromSeconds(5);
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int _asked;
     private int _held;
+    private volatile bool _reconnected;
 
     private int HeldMax => Math.Max(options.HeldMax, handler.Options.ConcurrencyMax ?? 0);
 
@@ -19,13 +20,18 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
     {
         await jetStream.EnsureConsumer(handler.Stream, handler.Consumer, handler.Filter, HeldMax, ct);
         var inbox = $"_INBOX.{Guid.CreateVersion7():n}";
-        using var subscription = await nats.Subscribe(inbox, (subject, reply, payload) => Arrived(subject, reply, payload, take), ct);
-        nats.Reconnected += AskAgain;
+        using var subscription = nats.Subscribe(inbox, (subject, reply, payload) => Arrived(subject, reply, payload, take));
+        nats.Reconnected += BeginAnew;
         try
         {
             var next = $"$JS.API.CONSUMER.MSG.NEXT.{handler.Stream}.{handler.Consumer}";
             while (true)
             {
+                if (_reconnected)
+                {
+                    throw new IOException("the connection to NATS was lost and came back");
+                }
+
                 var room = HeldMax - Volatile.Read(ref _held);
                 if (Volatile.Read(ref _asked) == 0 && room > 0)
                 {
@@ -35,7 +41,7 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
 
                 using var overdue = CancellationTokenSource.CreateLinkedTokenSource(ct);
                 var woken = _wake.Reader.ReadAsync(overdue.Token).AsTask();
-                if (await Task.WhenAny(woken, Task.Delay(PullFor + TimeSpan.FromSeconds(2), time, overdue.Token)) != woken)
+                if (await Task.WhenAny(woken, Task.Delay(PullFor + TimeSpan.FromSeconds(1), time, overdue.Token)) != woken)
                 {
                     ct.ThrowIfCancellationRequested();
                     AskAgain();
@@ -46,7 +52,7 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
         }
         finally
         {
-            nats.Reconnected -= AskAgain;
+            nats.Reconnected -= BeginAnew;
         }
     }
 
@@ -72,6 +78,13 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
         }
 
         take(new Delivery(nats, subject, reply, payload));
+    }
+
+    // A server that was restarted may be up before its consumers are; only a request with an answer shows that they are.
+    private void BeginAnew()
+    {
+        _reconnected = true;
+        _wake.Writer.TryWrite(true);
     }
 
     private void AskAgain()

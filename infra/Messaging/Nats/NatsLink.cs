@@ -7,7 +7,9 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>The connection to NATS: it comes up when the server does and comes back when the server does.</summary>
 /// <remarks>
-/// The client library flushes on a timer of 1 ms; a thread of our own that flushes whenever something was published takes that delay away.
+/// One thread owns the connection. It flushes whenever something was published, because the client library by itself would wait for a timer of 1 ms, and
+/// every flush is a PING with its PONG, so that a dead server is noticed within <see cref="MessagingOptions.HeartbeatEvery"/> plus one time-out; the
+/// library's own detection takes 15 s, and its reconnect was seen to hang. So we never reconnect: we make a new connection and subscribe again.
 /// Answers to all requests arrive on one subscription, told apart by the last token of their subject.
 /// </remarks>
 public sealed partial class NatsLink : IDisposable
@@ -16,10 +18,13 @@ public sealed partial class NatsLink : IDisposable
     private readonly ILogger<NatsLink> _log;
     private readonly string _name;
     private readonly ConcurrentDictionary<string, TaskCompletionSource<byte[]>> _waiting = new(StringComparer.Ordinal);
+    private readonly List<Subscription> _subscriptions = [];
     private readonly AutoResetEvent _published = new(initialState: false);
     private readonly CancellationTokenSource _stop = new();
-    private readonly TaskCompletionSource<IConnection> _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _gate = new();
     private readonly string _inbox = $"_INBOX.{Guid.CreateVersion7():n}";
+    private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile IConnection? _current;
     private long _requests;
 
     /// <summary>Begins to connect in the background.</summary>
@@ -29,31 +34,36 @@ public sealed partial class NatsLink : IDisposable
     public NatsLink(string name, MessagingOptions options, ILogger<NatsLink> log)
     {
         (_name, _options, _log) = (name, options, log);
-        new Thread(Run) { IsBackground = true, Name = "nats-flush" }.Start();
+        new Thread(Run) { IsBackground = true, Name = "nats" }.Start();
     }
 
-    /// <summary>Told after the connection came back: what was asked of the old one must be asked again.</summary>
+    /// <summary>Told after the connection came back: what was asked of the old one must be asked again; subscriptions are in place already.</summary>
     public event Action? Reconnected;
 
     /// <summary>Whether the server is reachable now.</summary>
-    public bool IsConnected => _connected.Task.IsCompletedSuccessfully && _connected.Task.Result.State == ConnState.CONNECTED;
+    public bool IsConnected => _current is not null;
 
-    /// <summary>Waits until the first connection stands.</summary>
+    /// <summary>Waits until a connection stands.</summary>
     /// <param name="ct">Cancels the wait.</param>
-    public Task WaitConnected(CancellationToken ct) => _connected.Task.WaitAsync(ct);
+    public Task WaitConnected(CancellationToken ct) => Volatile.Read(ref _connected).Task.WaitAsync(ct);
 
-    /// <summary>Publishes without waiting for anything; lost if the server is away.</summary>
+    /// <summary>Publishes without waiting for anything; lost if the server goes away.</summary>
     /// <param name="subject">The subject.</param>
     /// <param name="payload">The bytes.</param>
     /// <param name="reply">Where an answer may go.</param>
+    /// <exception cref="IOException">There is no connection now.</exception>
     public void Publish(string subject, byte[] payload, string? reply = null)
     {
-        if (!_connected.Task.IsCompletedSuccessfully)
+        var connection = _current ?? throw new IOException($"NATS at {_options.Url} is not connected");
+        try
         {
-            throw new IOException("NATS is not connected yet");
+            connection.Publish(subject, reply, payload);
+        }
+        catch (Exception e) when (e is NATSException or ObjectDisposedException or InvalidOperationException)
+        {
+            throw new IOException($"NATS at {_options.Url} took no message: {e.Message}", e);
         }
 
-        _connected.Task.Result.Publish(subject, reply, payload);
         _published.Set();
     }
 
@@ -62,9 +72,9 @@ public sealed partial class NatsLink : IDisposable
     /// <param name="payload">The bytes.</param>
     /// <param name="ct">Cancels the wait.</param>
     /// <exception cref="TimeoutException">No answer within <see cref="MessagingOptions.RequestTimeout"/>.</exception>
+    /// <exception cref="IOException">The connection was lost; whether the request arrived is unknown.</exception>
     public async Task<byte[]> Request(string subject, byte[] payload, CancellationToken ct)
     {
-        await WaitConnected(ct);
         if (_waiting.Count >= _options.RequestsPendingMax)
         {
             throw new InvalidOperationException($"{_options.RequestsPendingMax} NATS requests wait for an answer already (Messaging:RequestsPendingMax)");
@@ -88,14 +98,18 @@ public sealed partial class NatsLink : IDisposable
         }
     }
 
-    /// <summary>Subscribes; the handler runs on the subscription's own thread and must not block for long.</summary>
+    /// <summary>Subscribes, now and on every later connection; the handler runs on the subscription's own thread and must not block for long.</summary>
     /// <param name="subject">Subject or pattern.</param>
     /// <param name="handler">Gets subject, reply subject and payload.</param>
-    /// <param name="ct">Cancels waiting for the connection.</param>
-    public async Task<IDisposable> Subscribe(string subject, Action<string, string?, byte[]> handler, CancellationToken ct)
+    public IDisposable Subscribe(string subject, Action<string, string?, byte[]> handler)
     {
-        var connection = await _connected.Task.WaitAsync(ct);
-        var subscription = connection.SubscribeAsync(subject, (_, e) => handler(e.Message.Subject, e.Message.Reply, e.Message.Data ?? []));
+        var subscription = new Subscription(this, subject, handler);
+        lock (_gate)
+        {
+            _subscriptions.Add(subscription);
+            subscription.On(_current);
+        }
+
         _published.Set();
         return subscription;
     }
@@ -103,39 +117,84 @@ public sealed partial class NatsLink : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        if (_stop.IsCancellationRequested)
+        if (!_stop.IsCancellationRequested)
         {
-            return;
+            _stop.Cancel();
+            _published.Set();
         }
+    }
 
-        _stop.Cancel();
-        _published.Set();
-        if (_connected.Task.IsCompletedSuccessfully)
+    private void Run()
+    {
+        for (var again = false; Connect() is { } connection; again = true)
         {
-            _connected.Task.Result.Close();
+            lock (_gate)
+            {
+                _current = connection;
+                _subscriptions.ForEach(s => s.On(connection));
+            }
+
+            _connected.TrySetResult();
+            if (again)
+            {
+                Back(_options.Url);
+                Reconnected?.Invoke();
+            }
+
+            var cause = FlushUntilLost(connection);
+            lock (_gate)
+            {
+                _current = null;
+            }
+
+            Interlocked.Exchange(ref _connected, new(TaskCreationOptions.RunContinuationsAsynchronously));
+            ThreadPool.QueueUserWorkItem(static c => Close(c), connection, preferLocal: false);
+            if (_stop.IsCancellationRequested)
+            {
+                break;
+            }
+
+            Lost(_options.Url, cause);
+            foreach (var (_, waiting) in _waiting)
+            {
+                waiting.TrySetException(new IOException($"The connection to NATS at {_options.Url} was lost: {cause}"));
+            }
         }
 
         _connected.TrySetCanceled();
     }
 
-    private void Run()
+    private string FlushUntilLost(IConnection connection)
     {
-        var connection = Connect();
-        while (connection is not null && !_stop.IsCancellationRequested)
+        while (true)
         {
-            _published.WaitOne();
+            _published.WaitOne(_options.HeartbeatEvery);
             try
             {
-                if (connection.State == ConnState.CONNECTED)
-                {
-                    connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
-                }
+                connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
             }
             catch (Exception e) when (e is NATSException or IOException or InvalidOperationException)
             {
-                // The library reconnects by itself; whoever published with an acknowledgement in mind notices and repeats.
-                FlushFailed(e.Message);
+                return e.Message;
             }
+
+            if (_stop.IsCancellationRequested)
+            {
+                return "stopped";
+            }
+        }
+    }
+
+    // On a thread of its own: closing a broken connection may block until the system gives the socket up.
+    private static void Close(IConnection connection)
+    {
+        try
+        {
+            connection.Close();
+        }
+        catch (Exception e) when (e is NATSException or IOException or InvalidOperationException)
+        {
+            // It flushes before it closes, and the other end is gone.
         }
     }
 
@@ -145,10 +204,9 @@ public sealed partial class NatsLink : IDisposable
         {
             try
             {
-                var connection = new ConnectionFactory().CreateConnection(Options());
+                var connection = new ConnectionFactory().CreateConnection(ConnectionOptions());
                 connection.SubscribeAsync($"{_inbox}.*", (_, e) => Answer(e.Message));
                 connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
-                _connected.TrySetResult(connection);
                 return connection;
             }
             catch (Exception e) when (e is NATSException or IOException)
@@ -159,38 +217,29 @@ public sealed partial class NatsLink : IDisposable
                     warned = true;
                 }
 
-                _stop.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200));
+                _stop.Token.WaitHandle.WaitOne(_options.ReconnectEvery);
             }
         }
 
         return null;
     }
 
-    private Options Options()
+    private Options ConnectionOptions()
     {
         var options = ConnectionFactory.GetDefaultOptions();
         options.Servers = _options.Url.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         options.Name = _name;
-        options.AllowReconnect = true;
-        options.MaxReconnect = int.MaxValue;
-        options.ReconnectWait = 200;
+        options.AllowReconnect = false;
         options.Timeout = (int)_options.RequestTimeout.TotalMilliseconds;
-        options.PingInterval = 5_000;
-        options.MaxPingsOut = 2;
         if (_options.TokenFile is { } file)
         {
             options.Token = File.ReadAllText(file, Encoding.UTF8).Trim();
         }
 
-        options.DisconnectedEventHandler = (_, _) => Lost(_options.Url);
-        options.ReconnectedEventHandler = (_, _) =>
-        {
-            Back(_options.Url);
-            Reconnected?.Invoke();
-            _published.Set();
-        };
+        // Wakes the owner of the connection, whose flush then finds out what happened.
+        options.DisconnectedEventHandler = (_, _) => _published.Set();
+        options.ClosedEventHandler = (_, _) => _published.Set();
         options.AsyncErrorEventHandler = (_, e) => AsyncError(e.Error ?? string.Empty, e.Subscription?.Subject ?? string.Empty);
-        options.ClosedEventHandler = (_, _) => { };
         return options;
     }
 
@@ -204,17 +253,34 @@ public sealed partial class NatsLink : IDisposable
     }
 
 
+    private sealed class Subscription(NatsLink link, string subject, Action<string, string?, byte[]> handler) : IDisposable
+    {
+        private IAsyncSubscription? _on;
+
+        public void On(IConnection? connection) =>
+            _on = connection?.SubscribeAsync(subject, (_, e) => handler(e.Message.Subject, e.Message.Reply, e.Message.Data ?? []));
+
+        public void Dispose()
+        {
+            lock (link._gate)
+            {
+                link._subscriptions.Remove(this);
+                if (_on is { IsValid: true } on && link._current is not null)
+                {
+                    on.Unsubscribe();
+                }
+            }
+        }
+    }
+
     [LoggerMessage(2001, LogLevel.Warning, "NATS at {Url} is not reachable yet: {Cause}; trying again")]
     private partial void NotReachable(string url, string cause);
 
-    [LoggerMessage(2002, LogLevel.Warning, "Lost NATS at {Url}; messages wait in the outbox until it is back")]
-    private partial void Lost(string url);
+    [LoggerMessage(2002, LogLevel.Warning, "Lost NATS at {Url}: {Cause}; messages wait in the outbox until it is back")]
+    private partial void Lost(string url, string cause);
 
     [LoggerMessage(2003, LogLevel.Information, "NATS at {Url} is back")]
     private partial void Back(string url);
-
-    [LoggerMessage(2004, LogLevel.Debug, "Flush failed: {Cause}")]
-    private partial void FlushFailed(string cause);
 
     [LoggerMessage(2005, LogLevel.Warning, "NATS reports {Cause} on {Subject}")]
     private partial void AsyncError(string cause, string subject);

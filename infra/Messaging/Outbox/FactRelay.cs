@@ -12,7 +12,7 @@ namespace AgentPlatform.Messaging;
 /// stored hands the same events over again; Audit knows them by service and sequence.
 /// </remarks>
 public sealed partial class FactRelay(
-    string service, IEventStore store, JetStream jetStream, MessagingOptions options, TimeProvider time, ILogger<FactRelay> log) : BackgroundService
+    string service, IEventStore store, NatsLink nats, JetStream jetStream, MessagingOptions options, TimeProvider time, ILogger<FactRelay> log) : BackgroundService
 {
     private const string ProgressName = "ap:audit-relay";
 
@@ -39,6 +39,7 @@ public sealed partial class FactRelay(
 
     private async Task Relay(CancellationToken ct)
     {
+        await nats.WaitConnected(ct);
         await jetStream.EnsureStreams(ct);
         var (position, last) = await Progress(ct);
         store.HighWater.StartAt(position);

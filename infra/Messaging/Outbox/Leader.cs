@@ -15,14 +15,6 @@ internal static class Leader
         }
 
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        connection.StateChange += (_, e) =>
-        {
-            if (e.CurrentState != System.Data.ConnectionState.Open)
-            {
-                lost.Cancel();
-            }
-        };
-
         // Waiting on the connection notices at once when the server goes away, and with it the lock.
         var watch = Watch(connection, lost);
         try
