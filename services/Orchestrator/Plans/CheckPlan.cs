@@ -1,0 +1,87 @@
+using System.IO.Enumeration;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AgentPlatform.Contracts;
+using NJsonSchema;
+
+namespace AgentPlatform.Orchestrator.Plans;
+
+/// <summary>Checks a plan against what exists: its graph, the tools, their arguments, the input files. Nothing is started by it.</summary>
+public static partial class CheckPlan
+{
+    /// <summary>The tool that verifies acceptance checks.</summary>
+    public const string VerifyTool = "checks.verify";
+
+    /// <param name="plan">A plan of the right form.</param>
+    /// <param name="tools">What ToolGateway offers.</param>
+    /// <param name="files">What the workspace holds.</param>
+    /// <exception cref="InvalidPlanException">Says everything that is wrong.</exception>
+    public static async Task Against(Plan plan, IReadOnlyCollection<ToolView> tools, IReadOnlySet<string> files)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        var errors = PlanGraph.Check(plan).ToList();
+        foreach (var task in plan.Tasks)
+        {
+            errors.AddRange(await Task(task, tools, files));
+        }
+
+        if (errors.Count > 0)
+        {
+            throw new InvalidPlanException(errors);
+        }
+    }
+
+    /// <summary>The tools an agent may use: exact names or patterns such as <c>files.*</c>.</summary>
+    public static IEnumerable<ToolView> Matching(IEnumerable<ToolView> tools, IReadOnlyCollection<string> patterns) =>
+        tools.Where(t => IsMatch(patterns, t.Name) || IsMatch(patterns, t.Id));
+
+    /// <summary>Whether a tool's name fits one of the patterns; <c>*</c> stands for anything.</summary>
+    public static bool IsMatch(IReadOnlyCollection<string> patterns, string tool) => patterns.Any(p => FileSystemName.MatchesSimpleExpression(p, tool, ignoreCase: false));
+
+    private static async Task<List<string>> Task(PlanTask task, IReadOnlyCollection<ToolView> tools, IReadOnlySet<string> files)
+    {
+        var errors = new List<string>();
+        if (task.Tool is { } call)
+        {
+            var tool = tools.FirstOrDefault(t => t.Name == call.Name || t.Id == call.Name);
+            if (tool is null)
+            {
+                errors.Add($"task '{task.Id}' uses the tool '{call.Name}', which is not registered; 'agentctl tools list' shows what is");
+            }
+            else
+            {
+                var schema = await JsonSchema.FromJsonAsync(tool.InputSchema.GetRawText());
+                var arguments = call.Arguments?.GetRawText() ?? "{}";
+                errors.AddRange(schema.Validate(arguments).Take(10).Select(e => $"task '{task.Id}': the arguments of {tool.Name} do not fit its schema: {e.Kind} at {e.Path}"));
+            }
+
+            errors.AddRange(InputPaths(call.Arguments).Where(path => !files.Contains(path))
+                .Select(path => $"task '{task.Id}' reads '{path}', which is not among the input files; put it there, or give the folder with --input"));
+        }
+
+        if (task.Agent is { } agent)
+        {
+            errors.AddRange((agent.Tools ?? []).Where(pattern => !Matching(tools, [pattern]).Any())
+                .Select(pattern => $"task '{task.Id}' lets its agent use '{pattern}', which matches no registered tool; 'agentctl tools list' shows what there is"));
+        }
+
+        if (task.Checks is { Length: > 0 } && tools.All(t => t.Name != VerifyTool))
+        {
+            errors.Add($"task '{task.Id}' has checks, but the tool {VerifyTool} is not registered");
+        }
+
+        return errors;
+    }
+
+    // Nothing writes below inputs/, so a path there must exist before the run starts.
+    private static IEnumerable<string> InputPaths(JsonElement? value) => value?.ValueKind switch
+    {
+        JsonValueKind.Object => value.Value.EnumerateObject().SelectMany(p => InputPaths(p.Value)),
+        JsonValueKind.Array => value.Value.EnumerateArray().SelectMany(v => InputPaths(v)),
+        JsonValueKind.String when InputPath().IsMatch(value.Value.GetString()!) => [value.Value.GetString()!],
+        _ => [],
+    };
+
+    [GeneratedRegex(@"^inputs/[^\s*?]+$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 100)]
+    private static partial Regex InputPath();
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace AgentPlatform.Orchestrator.Plans;
+
+/// <summary>Reads one YAML document (YAML 1.2 core schema; JSON is a subset) as a JSON tree.</summary>
+internal static class YamlToJson
+{
+    // Aliases let a small text stand for an enormous tree; what a plan may need stays far below this.
+    private const int NodesMax = 100_000;
+
+    /// <exception cref="InvalidPlanException">The text is no YAML; the message has line and column.</exception>
+    public static JsonNode? Read(string text)
+    {
+        var stream = new YamlStream();
+        try
+        {
+            stream.Load(new StringReader(text));
+        }
+        catch (YamlException e)
+        {
+            throw new InvalidPlanException($"The plan is no valid YAML: line {e.Start.Line}, column {e.Start.Column}: {e.InnerException?.Message ?? e.Message}");
+        }
+
+        if (stream.Documents.Count != 1)
+        {
+            throw new InvalidPlanException($"A plan is one YAML document; this text holds {stream.Documents.Count}");
+        }
+
+        var nodes = 0;
+        return Convert(stream.Documents[0].RootNode, ref nodes);
+    }
+
+    private static JsonNode? Convert(YamlNode node, ref int nodes)
+    {
+        if (++nodes > NodesMax)
+        {
+            throw new InvalidPlanException($"The plan has more than {NodesMax} values; split it");
+        }
+
+        switch (node)
+        {
+            case YamlMappingNode mapping:
+                var map = new JsonObject();
+                foreach (var (key, value) in mapping.Children)
+                {
+                    map[(key as YamlScalarNode)?.Value ?? throw new InvalidPlanException($"Line {key.Start.Line}: a key must be a plain text")] = Convert(value, ref nodes);
+                }
+
+                return map;
+            case YamlSequenceNode sequence:
+                var list = new JsonArray();
+                foreach (var item in sequence.Children)
+                {
+                    list.Add(Convert(item, ref nodes));
+                }
+
+                return list;
+            case YamlScalarNode scalar:
+                return Scalar(scalar);
+            default:
+                throw new InvalidPlanException($"Line {node.Start.Line}: a {node.NodeType} cannot stand in a plan");
+        }
+    }
+
+    private static JsonValue? Scalar(YamlScalarNode scalar)
+    {
+        var text = scalar.Value ?? string.Empty;
+        if (scalar.Style != ScalarStyle.Plain)
+        {
+            return JsonValue.Create(text);
+        }
+
+        return text switch
+        {
+            "" or "~" or "null" or "Null" or "NULL" => null,
+            "true" or "True" or "TRUE" => JsonValue.Create(true),
+            "false" or "False" or "FALSE" => JsonValue.Create(false),
+            _ when IsNumber(text) && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole) => JsonValue.Create(whole),
+            _ when IsNumber(text) && decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var fraction) => JsonValue.Create(fraction),
+            _ => JsonValue.Create(text),
+        };
+    }
+
+    private static bool IsNumber(string text) => char.IsAsciiDigit(text[^1]) && (char.IsAsciiDigit(text[0]) || text[0] is '-' or '+' or '.') && !text.Contains(':', StringComparison.Ordinal);
+}
