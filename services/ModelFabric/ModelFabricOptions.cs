@@ -18,6 +18,10 @@ public sealed record ModelFabricOptions
 
     public int RequestBytesMax { get; init; } = 32 * 1024 * 1024;
     public int ProvidersMax { get; init; } = 64;
+
+    /// <summary>How long the list of providers is remembered between calls; changes made by another replica show after this.</summary>
+    public TimeSpan ProvidersFreshFor { get; init; } = TimeSpan.FromSeconds(1);
+
     public int ModelsPerProviderMax { get; init; } = 512;
     public int ModelsListedMax { get; init; } = 1000;
 
@@ -26,6 +30,9 @@ public sealed record ModelFabricOptions
 
     /// <summary>An answer larger than this is not kept for repetition; the same Idempotency-Key then calls again.</summary>
     public int RecordedAnswerBytesMax { get; init; } = 1024 * 1024;
+
+    /// <summary>How long a recorded answer can be repeated; longer than anybody retries.</summary>
+    public TimeSpan AnswersKept { get; init; } = TimeSpan.FromDays(14);
 
     public ScriptOptions Script { get; init; } = new();
     public UpstreamOptions Upstream { get; init; } = new();
@@ -93,6 +100,8 @@ public sealed record ModelFabricOptions
                 .. Positive("Upstream:AnswerBytesMax", u.AnswerBytesMax),
                 .. Positive("Upstream:EventBytesMax", u.EventBytesMax),
                 .. Positive("Upstream:ConnectionsPerServerMax", u.ConnectionsPerServerMax),
+                .. Rule(options.AnswersKept > u.CallDurationMax, $"AnswersKept must exceed Upstream:CallDurationMax ({options.AnswersKept}, {u.CallDurationMax})"),
+                .. Rule(options.ProvidersFreshFor >= TimeSpan.Zero, $"ProvidersFreshFor must not be negative ({options.ProvidersFreshFor})"),
                 .. Rule(u.RetriesMax is >= 0 and <= 10, $"Upstream:RetriesMax must lie between 0 and 10 ({u.RetriesMax})"),
                 .. Rule(u.ConnectTimeout > TimeSpan.Zero, $"Upstream:ConnectTimeout must be positive ({u.ConnectTimeout})"),
                 .. Rule(u.IdleTimeout > TimeSpan.Zero, $"Upstream:IdleTimeout must be positive ({u.IdleTimeout})"),

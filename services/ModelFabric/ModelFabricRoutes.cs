@@ -1,3 +1,4 @@
+using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Chat;
 using AgentPlatform.ModelFabric.Models;
@@ -5,7 +6,8 @@ using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
 using AgentPlatform.ModelFabric.Telemetry;
 using AgentPlatform.ModelFabric.Upstream;
-using Microsoft.Extensions.DependencyInjection.Extensions;
+using AgentPlatform.ServiceDefaults;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric;
@@ -18,9 +20,6 @@ public static class ModelFabricRoutes
         services.AddOptions<ModelFabricOptions>().Bind(configuration.GetSection(ModelFabricOptions.Section)).ValidateOnStart();
         services.AddSingleton<IValidateOptions<ModelFabricOptions>, ModelFabricOptions.Validator>();
         services.AddSingleton(MasterKeySource.FromEnvironment(configuration));
-        services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<IProviderStore, InMemoryProviderStore>();
-        services.TryAddSingleton<IModelCallLog>(new InMemoryModelCallLog());
         services.AddSingleton<CallsInFlight>();
         services.AddSingleton<ProviderKeys>();
         services.AddSingleton<ProviderCatalog>();
@@ -31,9 +30,20 @@ public static class ModelFabricRoutes
         services.AddSingleton<ModelRouter>();
         services.AddSingleton<FabricTelemetry>();
         services.AddSingleton<CompleteChat>();
-        services.AddMetrics();
-        services.AddProblemDetails();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInOpenAiForm>();
         return services;
+    }
+
+    /// <summary>Providers and calls in the event store.</summary>
+    public static WebApplicationBuilder AddModelFabricStore(this WebApplicationBuilder builder)
+    {
+        builder.AddStoreAndBus(
+            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent)), static (_, _) => { }, EventProviderStore.Schema, EventModelCallLog.Schema);
+        builder.Services.AddSingleton<IProviderStore, EventProviderStore>();
+        builder.Services.AddSingleton<EventModelCallLog>();
+        builder.Services.AddSingleton<IModelCallLog>(services => services.GetRequiredService<EventModelCallLog>());
+        builder.Services.AddHostedService<ForgetAnswers>();
+        return builder;
     }
 
     public static WebApplication MapModelFabric(this WebApplication app)
@@ -42,14 +52,16 @@ public static class ModelFabricRoutes
         _ = app.Services.GetRequiredService<ProviderCatalog>();
 
         app.UseWhen(http => http.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase), openAi => openAi.Use(next => http => AnswerErrors.Invoke(http, next)));
-        app.MapPost("/v1/chat/completions", (HttpContext http, CompleteChat chat) => chat.Handle(http));
-        app.MapGet("/v1/models", ListModels.Handle);
+        app.MapPost("/v1/chat/completions", (HttpContext http, CompleteChat chat) => chat.Handle(http)).RequireAuthorization(Access.Call);
+        app.MapGet("/v1/models", ListModels.Handle).RequireAuthorization(Access.Call);
+
+        app.MapGet("/admin/calls", ListCalls.Handle).RequireAuthorization(Access.Operate);
 
         var admin = app.MapGroup("/admin/providers");
-        admin.MapGet("", ListProviders.All);
-        admin.MapGet("{name}", ListProviders.One);
-        admin.MapPut("{name}", PutProvider.Handle);
-        admin.MapDelete("{name}", RemoveProvider.Handle);
+        admin.MapGet("", ListProviders.All).RequireAuthorization(Access.Operate);
+        admin.MapGet("{name}", ListProviders.One).RequireAuthorization(Access.Operate);
+        admin.MapPut("{name}", PutProvider.Handle).RequireAuthorization(Access.Own);
+        admin.MapDelete("{name}", RemoveProvider.Handle).RequireAuthorization(Access.Own);
         return app;
     }
 }

@@ -1,9 +1,11 @@
+using AgentPlatform.Contracts;
 using AgentPlatform.ModelFabric;
+using AgentPlatform.ServiceDefaults;
 
-var builder = WebApplication.CreateBuilder(args);
+var builder = ServiceHost.CreateBuilder(args, ServiceNames.ModelFabric);
+builder.AddModelFabricStore();
 builder.Services.AddModelFabric(builder.Configuration);
 
-var app = builder.Build();
+var app = builder.BuildService();
 app.MapModelFabric();
 await app.RunAsync();
-

@@ -11,18 +11,23 @@ public static class AnswerErrors
         }
         catch (ModelCallException failure) when (!http.Response.HasStarted)
         {
-            http.Response.StatusCode = failure.Status;
-            http.Response.ContentType = "application/json";
-            if (failure.RetryAfter is { } wait)
-            {
-                http.Response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
-            }
-            await http.Response.Body.WriteAsync(failure.Error.ToJson(), http.RequestAborted);
+            await Write(http, failure);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             // Nobody is left to be told.
             http.Response.StatusCode = 499;
         }
+    }
+
+    public static async Task Write(HttpContext http, ModelCallException failure)
+    {
+        http.Response.StatusCode = failure.Status;
+        http.Response.ContentType = "application/json";
+        if (failure.RetryAfter is { } wait)
+        {
+            http.Response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
+        }
+        await http.Response.Body.WriteAsync(failure.Error.ToJson(), http.RequestAborted);
     }
 }

@@ -6,10 +6,13 @@ public interface IProviderStore
     Task<IReadOnlyList<ProviderEntry>> All(CancellationToken ct);
 
     /// <summary>Adds or replaces. Setting what is already so changes nothing.</summary>
-    Task Set(ProviderEntry entry, CancellationToken ct);
+    /// <param name="entry">The provider, its key sealed.</param>
+    /// <param name="by">The principal, for the record.</param>
+    /// <param name="ct">Cancels the write.</param>
+    Task Set(ProviderEntry entry, string by, CancellationToken ct);
 
     /// <summary>False when there was none of that name.</summary>
-    Task<bool> Remove(string name, CancellationToken ct);
+    Task<bool> Remove(string name, string by, CancellationToken ct);
 }
 
 /// <summary>The twin of the durable store.</summary>
@@ -26,7 +29,7 @@ public sealed class InMemoryProviderStore : IProviderStore
         }
     }
 
-    public Task Set(ProviderEntry entry, CancellationToken ct)
+    public Task Set(ProviderEntry entry, string by, CancellationToken ct)
     {
         lock (_gate)
         {
@@ -35,7 +38,7 @@ public sealed class InMemoryProviderStore : IProviderStore
         return Task.CompletedTask;
     }
 
-    public Task<bool> Remove(string name, CancellationToken ct)
+    public Task<bool> Remove(string name, string by, CancellationToken ct)
     {
         lock (_gate)
         {

@@ -7,5 +7,5 @@ public static class ListProviders
         Results.Ok(new { providers = (await catalog.All(ct)).Select(ProviderView.Of) });
 
     public static async Task<IResult> One(string name, ProviderCatalog catalog, CancellationToken ct) =>
-        await catalog.Find(name, ct) is { } entry ? Results.Ok(ProviderView.Of(entry)) : RemoveProvider.Unknown(name);
+        await catalog.Find(name, ct) is { } entry ? Results.Ok(ProviderView.Of(entry)) : throw RemoveProvider.Unknown(name);
 }

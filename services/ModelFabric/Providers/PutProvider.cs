@@ -1,4 +1,5 @@
 using AgentPlatform.ModelFabric.Vault;
+using AgentPlatform.ServiceDefaults;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Providers;
@@ -9,45 +10,45 @@ namespace AgentPlatform.ModelFabric.Providers;
 /// <param name="Models">The models to offer; none lets the provider decide.</param>
 /// <param name="Key">Absent keeps the stored key, an empty string removes it. It is never shown again.</param>
 /// <param name="AllowRemote">Agrees that requests leave this machine.</param>
-public sealed record PutProvider(string? Kind, string? BaseUrl, string[]? Models, Secret? Key, bool AllowRemote = false)
+public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, string[]? Models = null, Secret? Key = null, bool AllowRemote = false)
 {
     private const int ModelLengthMax = 200;
 
     public static async Task<IResult> Handle(
-        string name, PutProvider body, ProviderCatalog catalog, IProviderStore store, ProviderKeys keys, IOptions<ModelFabricOptions> options, CancellationToken ct)
+        string name, PutProvider body, HttpContext http, ProviderCatalog catalog, IProviderStore store, ProviderKeys keys, IOptions<ModelFabricOptions> options, CancellationToken ct)
     {
         if (!ProviderEntry.NamePattern().IsMatch(name) || name == ProviderKind.Scripted)
         {
-            return Refuse($"A provider's name is up to 40 lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}', which is built in.");
+            throw Refuse($"A provider's name is up to 40 lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}', which is built in.");
         }
         if (catalog.IsConfigured(name))
         {
-            return Refuse($"Provider '{name}' is fixed by the configuration ({ModelFabricOptions.Section}:Providers:{name}). Change it there.", StatusCodes.Status409Conflict);
+            throw Refuse($"Provider '{name}' is fixed by the configuration ({ModelFabricOptions.Section}:Providers:{name}). Change it there.", StatusCodes.Status409Conflict);
         }
         if (body.Kind != ProviderKind.OpenAi)
         {
-            return Refuse($"kind must be '{ProviderKind.OpenAi}'.");
+            throw Refuse($"kind must be '{ProviderKind.OpenAi}'.");
         }
         var models = body.Models ?? [];
         if (models.Length > options.Value.ModelsPerProviderMax || models.Any(model => string.IsNullOrWhiteSpace(model) || model.Length > ModelLengthMax))
         {
-            return Refuse($"models holds at most {options.Value.ModelsPerProviderMax} names of 1 to {ModelLengthMax} characters.");
+            throw Refuse($"models holds at most {options.Value.ModelsPerProviderMax} names of 1 to {ModelLengthMax} characters.");
         }
         if (body.Key is { IsEmpty: false } given && !ProviderEntry.KeyPattern().IsMatch(given.Reveal()))
         {
-            return Refuse("key must be visible ASCII characters without blanks; a copied line break is the usual cause.");
+            throw Refuse("key must be visible ASCII characters without blanks; a copied line break is the usual cause.");
         }
 
         var before = await catalog.Find(name, ct);
         if (before is null && (await catalog.All(ct)).Count >= options.Value.ProvidersMax)
         {
-            return Refuse($"There are {options.Value.ProvidersMax} providers already (ModelFabric:ProvidersMax). Remove one.", StatusCodes.Status409Conflict);
+            throw Refuse($"There are {options.Value.ProvidersMax} providers already (ModelFabric:ProvidersMax). Remove one.", StatusCodes.Status409Conflict);
         }
         var keepsKey = body.Key is null && before?.SealedKey is not null;
         var (url, refusal) = BaseUrlRule.Check(body.BaseUrl, body.AllowRemote, keepsKey || body.Key is { IsEmpty: false });
         if (url is null)
         {
-            return Refuse(refusal!);
+            throw Refuse(refusal!);
         }
         var entry = new ProviderEntry(name, body.Kind, url, models, body.AllowRemote, SealedKey: null, KeyFingerprint: null);
         if (keepsKey)
@@ -55,7 +56,7 @@ public sealed record PutProvider(string? Kind, string? BaseUrl, string[]? Models
             // Whoever may change the URL could otherwise have the stored key sent to a server of their own.
             if (before!.KeyContext != entry.KeyContext)
             {
-                return Refuse("The base URL moves to another origin; give the key again, or an empty one to remove it.");
+                throw Refuse("The base URL moves to another origin; give the key again, or an empty one to remove it.");
             }
             entry = entry with { SealedKey = before.SealedKey, KeyFingerprint = before.KeyFingerprint };
         }
@@ -63,14 +64,13 @@ public sealed record PutProvider(string? Kind, string? BaseUrl, string[]? Models
         {
             if (keys.IsLocked)
             {
-                return Refuse(new VaultLockedException().Message, StatusCodes.Status503ServiceUnavailable);
+                throw Refuse(new VaultLockedException().Message, StatusCodes.Status503ServiceUnavailable);
             }
             entry = entry with { SealedKey = keys.Seal(key, entry.KeyContext), KeyFingerprint = key.Fingerprint };
         }
-        await store.Set(entry, ct);
+        await store.Set(entry, http.User.Identity!.Name!, ct);
         return before is null ? Results.Created($"/admin/providers/{name}", ProviderView.Of(entry)) : Results.Ok(ProviderView.Of(entry));
     }
 
-    private static IResult Refuse(string why, int status = StatusCodes.Status400BadRequest) =>
-        Results.Problem(title: "The provider cannot be set", detail: why, statusCode: status);
+    private static ProblemException Refuse(string why, int status = StatusCodes.Status400BadRequest) => new(status, "provider-refused", why);
 }

@@ -42,10 +42,10 @@ public sealed class ForwardingTests : IAsyncLifetime
     [Fact]
     public async Task The_clients_own_credentials_and_headers_stay_here()
     {
-        using var response = await _fabric.Chat(FabricHost.Ask(), ("Authorization", "Bearer platform-token"), ("x-agentplatform-run", "run-1"), ("Cookie", "a=b"));
+        using var response = await _fabric.Chat(FabricHost.Ask(), ("x-agentplatform-run", "run-1"), ("Cookie", "a=b"));
 
         var sent = Assert.Single(_upstream.Requests);
-        Assert.DoesNotContain("platform-token", string.Join('\n', sent.Headers.Values), StringComparison.Ordinal);
+        Assert.DoesNotContain(FabricHost.Token("owner"), string.Join('\n', sent.Headers.Values), StringComparison.Ordinal);
         Assert.DoesNotContain(sent.Headers.Keys, name => name.StartsWith("x-agentplatform", StringComparison.OrdinalIgnoreCase) || name == "Cookie");
     }
 
@@ -56,7 +56,7 @@ public sealed class ForwardingTests : IAsyncLifetime
         var record = await _fabric.Calls.Next();
 
         Assert.Equal(("up/real", "up", "real-model", "stop", 200), (record.Model, record.Provider, record.ResponseModel!, record.FinishReason!, record.Status));
-        Assert.Equal(new Calls.TokenUsage(7, 3, Estimated: false), record.Usage);
+        Assert.Equal(new ModelFabric.Calls.TokenUsage(7, 3, Estimated: false), record.Usage);
         Assert.Equal(("run-1", "task-2"), (record.Origin.Run!, record.Origin.Task!));
         Assert.Equal(64, record.RequestSha256.Length);
         Assert.Equal(64, record.ResponseSha256!.Length);

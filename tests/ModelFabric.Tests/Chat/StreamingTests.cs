@@ -75,7 +75,7 @@ public sealed class StreamingTests : IAsyncLifetime
         using var response = await _fabric.Chat(FabricHost.Ask(stream: true));
 
         Assert.Equal(stream, await response.Content.ReadAsStringAsync());
-        Assert.Equal(new Calls.TokenUsage(5, 6, Estimated: false), (await _fabric.Calls.Next()).Usage);
+        Assert.Equal(new ModelFabric.Calls.TokenUsage(5, 6, Estimated: false), (await _fabric.Calls.Next()).Usage);
     }
 
     [Fact]

@@ -2,8 +2,13 @@ using System.Collections.Concurrent;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using AgentPlatform.Contracts;
 using AgentPlatform.ModelFabric.Calls;
+using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.ServiceDefaults;
+using AgentPlatform.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -18,7 +23,13 @@ public sealed class FabricHost : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly string _root;
 
-    private FabricHost(WebApplication app, string root, LogLines logs) => (_app, _root, Logs, Http) = (app, root, logs, new HttpClient { BaseAddress = new Uri(app.Urls.First()) });
+    private static readonly string[] Roles = ["owner", "operator", "approver", "viewer", "agent", "service"];
+
+    private FabricHost(WebApplication app, string root, LogLines logs)
+    {
+        (_app, _root, Logs) = (app, root, logs);
+        Http = As("owner");
+    }
 
     public HttpClient Http { get; }
     public LogLines Logs { get; }
@@ -26,32 +37,66 @@ public sealed class FabricHost : IAsyncDisposable
     public string ScriptFolder => Path.Combine(_root, "scripts");
     public RecordedCalls Calls => _app.Services.GetRequiredService<RecordedCalls>();
 
-    public static async Task<FabricHost> Start(params (string Key, string Value)[] settings)
+    /// <summary>The service with its stores in memory.</summary>
+    public static Task<FabricHost> Start(params (string Key, string Value)[] settings) => Start(durable: null, settings);
+
+    /// <summary>The service as it runs in production, over a database and NATS.</summary>
+    public static Task<FabricHost> StartDurable(Servers servers, string database, params (string Key, string Value)[] settings) =>
+        Start((servers, database), settings);
+
+    private static async Task<FabricHost> Start((Servers Servers, string Database)? durable, (string Key, string Value)[] settings)
     {
         var root = Directory.CreateTempSubdirectory("fabric-").FullName;
         Directory.CreateDirectory(Path.Combine(root, "scripts"));
         var masterKey = Path.Combine(root, "master.key");
-        await File.WriteAllBytesAsync(masterKey, RandomNumberGenerator.GetBytes(32));
+        // The same in every host of a test, as it is when a service starts again.
+        await File.WriteAllBytesAsync(masterKey, SHA256.HashData("tests"u8));
         File.SetUnixFileMode(masterKey, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var principals = Path.Combine(root, "principals.json");
+        await File.WriteAllTextAsync(principals, JsonSerializer.Serialize(
+            Roles.Select(role => new { name = role, role, tokenSha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Token(role)))) })));
 
         var logs = new LogLines();
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var builder = ServiceHost.CreateBuilder(["--urls=http://127.0.0.1:0"], ServiceNames.ModelFabric);
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(logs);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["AGENTPLATFORM_MASTER_KEY_FILE"] = masterKey,
+            ["AGENTPLATFORM_PRINCIPALS"] = principals,
             ["ModelFabric:DataFolder"] = root,
             ["ModelFabric:ScriptFolders:0"] = Path.Combine(root, "scripts"),
             ["ModelFabric:Upstream:RetryDelay"] = "00:00:00.010",
+            ["ConnectionStrings:modelfabricdb"] = durable?.Database,
+            ["ConnectionStrings:nats"] = durable?.Servers.Nats.Url,
         });
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
-        builder.Services.AddSingleton<RecordedCalls>().AddSingleton<IModelCallLog>(services => services.GetRequiredService<RecordedCalls>());
+        if (durable is null)
+        {
+            builder.Services.AddSingleton<IProviderStore, InMemoryProviderStore>();
+            builder.Services.AddSingleton<RecordedCalls>().AddSingleton<IModelCallLog>(services => services.GetRequiredService<RecordedCalls>());
+        }
+        else
+        {
+            builder.AddModelFabricStore();
+        }
         builder.Services.AddModelFabric(builder.Configuration);
-        var app = builder.Build();
+        var app = builder.BuildService();
         app.MapModelFabric();
         await app.StartAsync();
         return new FabricHost(app, root, logs);
+    }
+
+    public static string Token(string role) => $"token-of-{role}";
+
+    /// <summary>A client of that role; of nobody when null.</summary>
+    public HttpClient As(string? role)
+    {
+        var http = new HttpClient { BaseAddress = Url };
+        if (role is not null)
+        {
+            http.DefaultRequestHeaders.Authorization = new("Bearer", Token(role));
+        }
+        return http;
     }
 
     public void Script(string name, string yaml) => File.WriteAllText(Path.Combine(ScriptFolder, name + ".yaml"), yaml);

@@ -1,0 +1,111 @@
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.ModelFabric.Vault;
+using Npgsql;
+
+namespace AgentPlatform.ModelFabric.Calls;
+
+/// <summary>
+/// Calls as event streams of one event each. Answers that may have to be repeated lie beside them, sealed, in a table: they
+/// are the caller's texts, which no event carries, and they are forgotten after a while.
+/// </summary>
+/// <remarks>Without a master key nothing can be sealed, so no answer is kept and a repeated request calls again.</remarks>
+public sealed class EventModelCallLog(IEventStore store, MasterKeySource master) : IModelCallLog
+{
+    public const string Schema =
+        """
+        create table if not exists ap_model_answers (
+            key_hash varchar constraint ap_model_answers_once primary key,
+            call_id uuid not null,
+            request_sha256 varchar not null,
+            sealed varchar not null,
+            answered_at timestamptz not null
+        );
+        create index if not exists ap_model_answers_by_age on ap_model_answers (answered_at);
+        """;
+
+    private const string Stream = "model-call-";
+    private readonly KeyVault _vault = new(master.Key, "modelfabric/answers/1");
+
+    public async Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct)
+    {
+        if (_vault.IsLocked)
+        {
+            return null;
+        }
+        var hash = Hash(principal, idempotencyKey);
+        await using var command = store.Database.CreateCommand("select call_id, request_sha256, sealed from ap_model_answers where key_hash = $1");
+        command.Parameters.Add(new() { Value = hash });
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        return await reader.ReadAsync(ct)
+            ? new RecordedAnswer(reader.GetGuid(0), reader.GetString(1), _vault.Open(reader.GetString(2), hash))
+            : null;
+    }
+
+    public async Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct)
+    {
+        var key = answer is not null && !_vault.IsLocked ? record.Origin.IdempotencyKey : null;
+        try
+        {
+            await Save(record, key is null ? null : Keep(record, Hash(record.Origin.Principal, key), answer!.Value), ct);
+            return null;
+        }
+        catch (PostgresException first) when (first.SqlState == PostgresErrorCodes.UniqueViolation && first.ConstraintName == "ap_model_answers_once")
+        {
+            // Another replica answered the same key meanwhile. Its answer counts; that this call took place is a fact all the same.
+            await Save(record, more: null, ct);
+            return await Find(record.Origin.Principal, key!, ct);
+        }
+    }
+
+    public async Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand("select data from mt_events where type = 'model-called.1' order by seq_id desc limit $1");
+        command.Parameters.Add(new() { Value = max });
+        var records = new List<ModelCallRecord>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            records.Add(JsonSerializer.Deserialize<ModelCallEvent.ModelCalled>(reader.GetString(0), EventTypes.Json)!.ToRecord());
+        }
+        return records;
+    }
+
+    /// <summary>Forgets answers older than this; at most a bounded number in one go.</summary>
+    public async Task<int> Forget(DateTimeOffset before, CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand(
+            "delete from ap_model_answers where key_hash in (select key_hash from ap_model_answers where answered_at < $1 order by answered_at limit 1000)");
+        command.Parameters.Add(new() { Value = before });
+        return await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private async Task Save(ModelCallRecord record, NpgsqlBatchCommand? more, CancellationToken ct)
+    {
+        var session = store.Open();
+        session.CorrelationId = record.Origin.Run;
+        session.StartStream(Stream + record.Id, ModelCallEvent.ModelCalled.Of(record));
+        if (more is not null)
+        {
+            session.Enlist(more);
+        }
+        await session.SaveChanges(ct);
+    }
+
+    private NpgsqlBatchCommand Keep(ModelCallRecord record, string hash, ReadOnlyMemory<byte> answer) =>
+        new("insert into ap_model_answers (key_hash, call_id, request_sha256, sealed, answered_at) values ($1, $2, $3, $4, $5)")
+        {
+            Parameters =
+            {
+                new() { Value = hash },
+                new() { Value = record.Id },
+                new() { Value = record.RequestSha256 },
+                new() { Value = _vault.Seal(answer.Span, hash) },
+                new() { Value = record.StartedAt.ToUniversalTime() },
+            },
+        };
+
+    private static string Hash(string principal, string key) => DerivedId.Of("idempotency", principal, key).ToString();
+}

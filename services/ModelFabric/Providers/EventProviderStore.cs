@@ -1,0 +1,88 @@
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using AgentPlatform.Messaging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using StreamWriter = AgentPlatform.Messaging.StreamWriter;
+
+namespace AgentPlatform.ModelFabric.Providers;
+
+/// <summary>
+/// Providers as event streams; the sealed keys in a table of their own, written in the same transaction. Every call asks for
+/// a provider, so the list is remembered for a moment; a change made here is seen at once, one made by another replica
+/// within <see cref="ModelFabricOptions.ProvidersFreshFor"/>.
+/// </summary>
+public sealed class EventProviderStore(IEventStore store, StreamWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time) : IProviderStore
+{
+    public const string Schema = "create table if not exists ap_provider_keys (name varchar not null primary key, sealed varchar not null);";
+
+    private sealed record Remembered(IReadOnlyList<ProviderEntry> Entries, long At);
+
+    private Remembered? _remembered;
+
+    public async Task<IReadOnlyList<ProviderEntry>> All(CancellationToken ct)
+    {
+        if (Volatile.Read(ref _remembered) is { } known && time.GetElapsedTime(known.At) < options.Value.ProvidersFreshFor)
+        {
+            return known.Entries;
+        }
+        var at = time.GetTimestamp();
+        // One statement: a key sealed for one origin must not be read together with the settings of another.
+        await using var command = store.Database.CreateCommand(
+            """
+            select v.data, k.sealed from ap_views v left join ap_provider_keys k on k.name = v.id
+            where v.kind = $1 and v.tag = $2 order by v.sort limit $3
+            """);
+        command.Parameters.Add(new() { Value = ProviderState.ViewKind });
+        command.Parameters.Add(new() { Value = ProviderState.PresentTag });
+        command.Parameters.Add(new() { Value = options.Value.ProvidersMax });
+        var entries = new List<ProviderEntry>();
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            var present = JsonSerializer.Deserialize<ProviderState.Present>(reader.GetString(0), ContractJson.Options)!;
+            var sealedKey = await reader.IsDBNullAsync(1, ct) ? null : reader.GetString(1);
+            entries.Add(new ProviderEntry(present.Name, present.Kind, new Uri(present.BaseUrl), present.Models, present.AllowRemote, sealedKey, present.KeyFingerprint));
+        }
+        Volatile.Write(ref _remembered, new Remembered(entries, at));
+        return entries;
+    }
+
+    public async Task Set(ProviderEntry entry, string by, CancellationToken ct)
+    {
+        var wanted = new ProviderState.Present(entry.Name, entry.Kind, entry.BaseUrl.ToString(), [.. entry.Models], entry.AllowRemote, entry.KeyFingerprint);
+        await writer.Write(
+            ProviderState.Stream, entry.Name,
+            state => (wanted.Equals(state as ProviderState.Present)
+                ? []
+                : [new ProviderEvent.ProviderSet(wanted.Name, wanted.Kind, wanted.BaseUrl, wanted.Models, wanted.AllowRemote, wanted.KeyFingerprint, by)], []),
+            session => session.Enlist(entry.SealedKey is { } key
+                ? Statement("insert into ap_provider_keys (name, sealed) values ($1, $2) on conflict (name) do update set sealed = excluded.sealed", entry.Name, key)
+                : Statement("delete from ap_provider_keys where name = $1", entry.Name)),
+            ct);
+        Volatile.Write(ref _remembered, null);
+    }
+
+    public async Task<bool> Remove(string name, string by, CancellationToken ct)
+    {
+        var existed = false;
+        await writer.Write(
+            ProviderState.Stream, name,
+            state => ((existed = state is ProviderState.Present) ? [new ProviderEvent.ProviderRemoved(name, by)] : [], []),
+            session => session.Enlist(Statement("delete from ap_provider_keys where name = $1", name)),
+            ct);
+        Volatile.Write(ref _remembered, null);
+        return existed;
+    }
+
+    private static NpgsqlBatchCommand Statement(string sql, params string[] values)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+        return command;
+    }
+}

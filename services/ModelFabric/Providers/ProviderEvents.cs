@@ -1,0 +1,55 @@
+using AgentPlatform.EventStore;
+
+namespace AgentPlatform.ModelFabric.Providers;
+
+/// <summary>What can happen to a provider. A key is no fact: it lies sealed beside the stream and vanishes when it is removed.</summary>
+public abstract record ProviderEvent
+{
+    private ProviderEvent()
+    {
+    }
+
+    [StoredAs("provider-set.1")]
+    public sealed record ProviderSet(string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint, string By) : ProviderEvent;
+
+    [StoredAs("provider-removed.1")]
+    public sealed record ProviderRemoved(string Name, string By) : ProviderEvent;
+}
+
+/// <summary>A provider as its stream tells it.</summary>
+public abstract record ProviderState
+{
+    private ProviderState()
+    {
+    }
+
+    public sealed record Absent(string? Name) : ProviderState;
+
+    public sealed record Present(string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint = null) : ProviderState
+    {
+        public bool Equals(Present? other) => other is not null && (Name, Kind, BaseUrl, AllowRemote, KeyFingerprint) ==
+            (other.Name, other.Kind, other.BaseUrl, other.AllowRemote, other.KeyFingerprint) && Models.AsSpan().SequenceEqual(other.Models);
+
+        public override int GetHashCode() => HashCode.Combine(Name, BaseUrl);
+    }
+
+    public const string ViewKind = "providers";
+    public const string PresentTag = "present";
+
+    public static readonly StreamKind<ProviderState, ProviderEvent> Stream = new("provider", new Absent(Name: null), Evolve, View);
+
+    public static ProviderState Evolve(ProviderState state, ProviderEvent fact) => fact switch
+    {
+        ProviderEvent.ProviderSet f => new Present(f.Name, f.Kind, f.BaseUrl, f.Models, f.AllowRemote, f.KeyFingerprint),
+        ProviderEvent.ProviderRemoved f => new Absent(f.Name),
+        _ => state,
+    };
+
+    // A removed provider keeps its row under another tag: views are written over, not deleted.
+    private static ViewRow? View(ProviderState state) => state switch
+    {
+        Present present => new ViewRow(ViewKind, present.Name, present.Name, PresentTag, present),
+        Absent { Name: { } name } => new ViewRow(ViewKind, name, name, "removed", new { name }),
+        _ => null,
+    };
+}
