@@ -38,11 +38,11 @@ internal static class QuarterData
 
     internal static decimal Cost(string centre, int month) => (Array.IndexOf(Centres, centre) switch
     {
-        0 => 9_840.50m,
-        1 => 12_310.00m,
-        2 => 18_450.00m,
-        3 => 61_275.40m,
-        _ => 4_380.25m,
+        0 => 3_840.50m,
+        1 => 4_310.00m,
+        2 => 5_450.00m,
+        3 => 29_275.40m,
+        _ => 1_880.25m,
     }) + ((month - 7) * (Array.IndexOf(Centres, centre) + 1) * 137.35m);
 
     internal static decimal Gross(Sale sale) => sale.Quantity * sale.UnitPrice;

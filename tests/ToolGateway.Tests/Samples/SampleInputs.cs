@@ -12,7 +12,7 @@ namespace AgentPlatform.ToolGateway.Tests.Samples;
 internal static class SampleInputs
 {
     internal static readonly (string Region, int Answers, int Score)[] Survey = [("North", 142, 47), ("South", 98, 21), ("East", 117, 39), ("West", 88, 52)];
-    internal static readonly (string Team, int June, int September)[] Heads = [("Stores", 19, 21), ("Web and service", 8, 8), ("Warehouse", 7, 9), ("Buying and finance", 5, 5), ("Management", 3, 3)];
+    internal static readonly (string Team, int June, int September)[] Heads = [("Stores", 6, 7), ("Web and service", 3, 3), ("Warehouse", 2, 3), ("Buying and finance", 2, 2), ("Management", 1, 1)];
 
     internal static IReadOnlyDictionary<string, byte[]> All() => new Dictionary<string, byte[]>
     {
@@ -94,7 +94,7 @@ internal static class SampleInputs
         ["# What customers wrote", "North: \"Fast, and the boots fit at once.\"", "South: \"Came nine days late (again).\"", "East:  \"Good advice in the store.\"", "West:  \"The mat is worth every cent.\""]);
 
     private static string Headcount() => "# Headcount\n\nPeople at the end of the month, full-time equivalents.\n\n| Team | June 2026 | September 2026 |\n| --- | --- | --- |\n"
-        + string.Concat(Heads.Select(row => $"| {row.Team} | {row.June} | {row.September} |\n")) + "\nTwo temporary warehouse contracts end in *October*.\n";
+        + string.Concat(Heads.Select(row => $"| {row.Team} | {row.June} | {row.September} |\n")) + "\nThe temporary warehouse contract ends in *October*.\n";
 
     internal static string Amount(decimal value) => value.ToString("0.00", CultureInfo.InvariantCulture);
 

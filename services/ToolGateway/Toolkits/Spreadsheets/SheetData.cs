@@ -11,7 +11,9 @@ public sealed record SheetCell(object? Value, string? Formula, string? Error)
         null => "",
         DateTime { TimeOfDay.Ticks: 0 } date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         DateTime moment => moment.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
-        double number => number.ToString("0.###############", CultureInfo.InvariantCulture),
+        // The conversion keeps 15 digits, as spreadsheets show them: 0.1 + 0.2 is 0.3 to a reader.
+        double number when Math.Abs(number) is > 1e-15 and < 1e15 => ((decimal)number).ToString("0.###############", CultureInfo.InvariantCulture),
+        double number => number.ToString("R", CultureInfo.InvariantCulture),
         bool truth => truth ? "TRUE" : "FALSE",
         var other => other.ToString()!,
     };
