@@ -1,0 +1,246 @@
+using System.ComponentModel;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using AgentPlatform.ToolGateway.Workspaces;
+using Microsoft.Win32.SafeHandles;
+
+namespace AgentPlatform.ToolGateway.Sandbox;
+
+/// <summary>
+/// One sandboxed process from spawn to reaping, kept by one thread: it spawns through a second, short-lived thread, sets the limits, opens the gate, then waits in
+/// poll for output, exit, cancellation or the deadline. One thread and no callbacks: there is no order of events to get wrong.
+/// </summary>
+internal sealed unsafe class ConfinedCall : IDisposable
+{
+    // The child is a shell that waits for a line before it becomes the tool: limits belong to a process, so they can be set only once it exists,
+    // and it must not run a single instruction of the tool before. End-of-file instead of a line means that the gateway is gone.
+    private const string Gate = "umask 022; read -r go <&3 || exit 125; exec 3<&-; exec \"$@\"";
+    private const int InputEnd = 0, OutputEnd = 1, ErrorEnd = 2, GateEnd = 3;
+    private const int ThreadStackBytes = 256 * 1024;
+
+    private readonly SandboxCommand command;
+    private readonly SandboxPlan plan;
+    private readonly Guardian guardian;
+    private readonly TimeProvider time;
+    private readonly TaskCompletionSource<SandboxResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<int> open = [];
+    private readonly int cancelSignal;
+    private int disposed;
+
+    public ConfinedCall(SandboxCommand command, SandboxPlan plan, Guardian guardian, TimeProvider time)
+    {
+        (this.command, this.plan, this.guardian, this.time) = (command, plan, guardian, time);
+        const int closeOnExec = 0x80000;
+        cancelSignal = Kernel.EventFd(0, closeOnExec);
+        if (cancelSignal < 0) throw Kernel.Failed("eventfd");
+    }
+
+    /// <summary>Marks the call's processes in their environment.</summary>
+    public string Id { get; } = Guid.CreateVersion7().ToString("N", CultureInfo.InvariantCulture);
+
+    public Task<SandboxResult> Run()
+    {
+        new Thread(Keep, ThreadStackBytes) { IsBackground = true, Name = "sandbox call" }.Start();
+        return done.Task;
+    }
+
+    public void Cancel()
+    {
+        ulong one = 1;
+        if (Volatile.Read(ref disposed) == 0) _ = Kernel.Write(cancelSignal, (byte*)&one, sizeof(ulong));
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0) _ = Kernel.Close(cancelSignal);
+    }
+
+    private void Keep()
+    {
+        try
+        {
+            done.SetResult(SpawnAndSupervise());
+        }
+        catch (Exception error)
+        {
+            done.SetException(error); // Nobody above this thread could see it otherwise.
+        }
+        finally
+        {
+            CloseAll();
+        }
+    }
+
+    private SandboxResult SpawnAndSupervise()
+    {
+        var started = time.GetTimestamp();
+        using var scratch = ScratchFolder.Make(command.Workspace, Id);
+        var input = Pipe();
+        var output = Pipe();
+        var errors = Pipe();
+        var gate = Pipe();
+
+        SafeFileHandle folder;
+        try
+        {
+            folder = command.Workspace.OpenFolder(command.Folder);
+        }
+        catch (WorkspaceRefusedException refusal)
+        {
+            return new SandboxResult.NotStarted(refusal.Message);
+        }
+
+        int pid;
+        using (folder)
+        using (var ruleset = Landlock.Abi > 0 ? Landlock.Build(plan.Writable(command.Workspace.Root)) : null)
+        using (var memory = new SpawnMemory())
+        {
+            Describe(memory, folder, ruleset, scratch, (input.Read, output.Write, errors.Write, gate.Read));
+            var order = memory.Order;
+            var thread = new Thread(() => ConfinedSpawn.Run(order), ThreadStackBytes) { IsBackground = true, Name = "sandbox spawn" };
+            thread.Start();
+            thread.Join();
+            if (order->Step != SpawnStep.Done) return Failed(order->Step, order->Error);
+            pid = order->Pid;
+        }
+
+        guardian.Watch(pid);
+        try
+        {
+            Limit(pid);
+            foreach (var end in (int[])[input.Read, output.Write, errors.Write, gate.Read]) Close(end);
+            OpenGate(gate.Write);
+            return new CallSupervision(command, plan.Limits, time, pid, input.Write, output.Read, errors.Read, cancelSignal, Close).Run(started, Layers());
+        }
+        catch
+        {
+            _ = Kernel.Kill(-pid, Kernel.SigKill);
+            int status;
+            _ = Kernel.Wait(pid, &status, 0);
+            throw;
+        }
+        finally
+        {
+            guardian.Forget(pid);
+        }
+    }
+
+    private void Describe(SpawnMemory memory, SafeFileHandle folder, SafeFileHandle? ruleset, ScratchFolder scratch, (int Input, int Output, int Errors, int Gate) ends)
+    {
+        var environment = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["PATH"] = Confinement.SearchPath,
+            ["HOME"] = scratch.Path,
+            ["TMPDIR"] = scratch.Path,
+            ["LANG"] = "C.UTF-8",
+            ["LC_ALL"] = "C.UTF-8",
+            ["TZ"] = "UTC",
+        };
+        foreach (var (name, value) in command.Environment) environment[name] = value;
+        environment[Stragglers.Mark] = Id;
+
+        memory.Program("/bin/sh", ["sh", "-c", Gate, "sh", .. command.Arguments], environment.Select(pair => $"{pair.Key}={pair.Value}"));
+        memory.Give(ends.Input, InputEnd);
+        memory.Give(ends.Output, OutputEnd);
+        memory.Give(ends.Errors, ErrorEnd);
+        memory.Give(ends.Gate, GateEnd);
+        memory.StartIn((int)folder.DangerousGetHandle());
+        memory.Filter(Seccomp.Build(plan.Network, Landlock.HandlesTruncate));
+        if (ruleset is not null) memory.Order->Ruleset = (int)ruleset.DangerousGetHandle();
+        if (command.Workspace.Owner is not { } owner) return;
+        memory.Order->DropUser = 1;
+        memory.Order->User = owner.User;
+        memory.Order->Group = owner.Group;
+    }
+
+    private void Limit(int pid)
+    {
+        const int cpu = 0, fileSize = 1, data = 2, core = 4, processes = 6, openFiles = 7;
+        var limits = plan.Limits;
+        // The kernel counts all processes of the user. A dropped user has only the run's own; otherwise the user's others are added.
+        var others = command.Workspace.Owner is null ? UserTasks.Count(time) : 0;
+        (int Resource, long Value)[] wanted =
+        [
+            (cpu, (long)Math.Max(1, Math.Ceiling(limits.Cpu.TotalSeconds))), (fileSize, limits.FileBytesMax), (data, limits.MemoryBytesMax), (core, 0),
+            (openFiles, limits.OpenFilesMax), (processes, others + limits.ProcessesMax),
+        ];
+        var order = (LimitOrder*)NativeMemory.AllocZeroed((nuint)sizeof(LimitOrder));
+        try
+        {
+            order->Pid = pid;
+            foreach (var (resource, value) in wanted)
+            {
+                order->Resources[order->Count] = (ulong)resource;
+                order->Values[order->Count++] = (ulong)value;
+            }
+            if (command.Workspace.Owner is { } owner) (order->DropUser, order->User, order->Group) = (1, owner.User, owner.Group);
+            if (order->DropUser == 0)
+            {
+                ConfinedSpawn.Limit(order);
+            }
+            else
+            {
+                var thread = new Thread(() => ConfinedSpawn.Limit(order), ThreadStackBytes) { IsBackground = true, Name = "sandbox limits" };
+                thread.Start();
+                thread.Join();
+            }
+            // ESRCH: the child is gone already, which the supervision reports better.
+            if (order->Error is not 0 and not Kernel.ESRCH) throw new Win32Exception(order->Error, $"The tool's limits could not be set: {Kernel.Explain(order->Error)}");
+        }
+        finally
+        {
+            NativeMemory.Free(order);
+        }
+    }
+
+    private void OpenGate(int gate)
+    {
+        var line = (byte)'\n';
+        if (Kernel.Write(gate, &line, 1) != 1 && Kernel.Error != Kernel.EPIPE) throw Kernel.Failed("write to the gate");
+        Close(gate);
+    }
+
+    private List<LayerInForce> Layers()
+    {
+        var layers = new List<LayerInForce>
+        {
+            new(SandboxLayer.NoNewPrivileges, "no_new_privs"),
+            new(SandboxLayer.Syscalls, "seccomp"),
+            new(SandboxLayer.Network, plan.Network == NetworkAccess.Internet ? "seccomp (TCP and UDP open)" : Landlock.HandlesPorts ? "seccomp, landlock" : "seccomp"),
+            new(SandboxLayer.Limits, "rlimits"),
+        };
+        if (Landlock.Abi > 0) layers.Add(new(SandboxLayer.Files, $"landlock abi {Landlock.Abi}"));
+        if (Landlock.HandlesSignals) layers.Add(new(SandboxLayer.Signals, "landlock scope"));
+        layers.Add(new(SandboxLayer.Identity, command.Workspace.Owner is { } owner ? $"user {owner.User}" : "unprivileged gateway"));
+        return layers;
+    }
+
+    private static SandboxResult.Refused Failed(SpawnStep step, int error) => step switch
+    {
+        SpawnStep.Landlock => new SandboxResult.Refused(SandboxLayer.Files, $"Landlock could not be put on: {Kernel.Explain(error)}; see whether the container's own filter denies it."),
+        SpawnStep.Seccomp => new SandboxResult.Refused(SandboxLayer.Syscalls, $"The seccomp filter was not accepted: {Kernel.Explain(error)}; the kernel needs CONFIG_SECCOMP_FILTER."),
+        SpawnStep.NoNewPrivileges => new SandboxResult.Refused(SandboxLayer.NoNewPrivileges, $"no_new_privs was refused: {Kernel.Explain(error)}."),
+        SpawnStep.Identity => new SandboxResult.Refused(SandboxLayer.Identity,
+            $"The tool's user could not be taken: {Kernel.Explain(error)}; run the gateway as a normal user, or map user ids up to 65535 into its container."),
+        _ => throw new Win32Exception(error, $"The tool could not be spawned ({step}): {Kernel.Explain(error)}"),
+    };
+
+    private (int Read, int Write) Pipe()
+    {
+        var pipe = Kernel.MakePipe();
+        open.Add(pipe.Read);
+        open.Add(pipe.Write);
+        return pipe;
+    }
+
+    private void Close(int fd)
+    {
+        if (open.Remove(fd)) _ = Kernel.Close(fd);
+    }
+
+    private void CloseAll()
+    {
+        foreach (var fd in open) _ = Kernel.Close(fd);
+        open.Clear();
+    }
+}
