@@ -88,7 +88,7 @@ internal static class InitialiseCluster
         {
             throw new ServerFailedException(
                 $"The database in {account.DataFolder} is there, but its password file {options.PasswordFile} is not. "
-                + "Restore that file, or move the data folder away to begin anew.");
+                + $"Restore that file, or begin anew without the old data: rm -r {account.DataFolder}");
         }
     }
 }

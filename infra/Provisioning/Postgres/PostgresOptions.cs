@@ -21,8 +21,11 @@ public sealed record PostgresOptions
     /// <summary>The role that owns everything.</summary>
     public string UserName { get; init; } = "agentplatform";
 
-    /// <summary>Used instead of <see cref="DataFolder"/> when we are root and the unprivileged user cannot reach that folder.</summary>
-    public string SharedFolder { get; init; } = "/var/lib/agentplatform";
+    /// <summary>
+    /// Used instead of <see cref="DataFolder"/> when we are root and the unprivileged user cannot reach that folder;
+    /// <c>AGENTPLATFORM_SHARED</c>, else <c>/var/lib/agentplatform</c>.
+    /// </summary>
+    public string SharedFolder { get; init; } = Environment.GetEnvironmentVariable("AGENTPLATFORM_SHARED") is { Length: > 0 } own ? own : "/var/lib/agentplatform";
 
     /// <summary>False: commits do not wait for the disk. A crash of the server loses nothing, a crash of the machine may lose everything. For tests.</summary>
     public bool IsDurable { get; init; } = true;

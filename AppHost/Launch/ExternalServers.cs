@@ -1,0 +1,92 @@
+using AgentPlatform.Provisioning.Files;
+using Npgsql;
+
+namespace AgentPlatform.AppHost.Launch;
+
+/// <summary>
+/// A PostgreSQL server somebody else runs. A password in its connection string is moved into a file of ours, so that it reaches no
+/// environment and no page of the dashboard.
+/// </summary>
+internal sealed class ExternalPostgres : IPostgres
+{
+    private readonly NpgsqlConnectionStringBuilder connection;
+
+    public ExternalPostgres(StackContext stack, string connectionString)
+    {
+        connection = new NpgsqlConnectionStringBuilder(connectionString);
+        if (connection.Password is { Length: > 0 } password)
+        {
+            var file = Path.Combine(stack.Data.Credentials, "postgres-external.password");
+            PrivateFiles.Write(file, $"*:*:*:*:{password.Replace("\\", "\\\\", StringComparison.Ordinal).Replace(":", "\\:", StringComparison.Ordinal)}\n");
+            connection.Password = null;
+            connection.Passfile = file;
+        }
+    }
+
+    public LaunchDescription Describe() => new([], [new Fact("resource.connectionString", connection.ConnectionString, "Connection string")]);
+
+    public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(connection.ConnectionString) { Database = database }.ConnectionString;
+
+    public async Task EnsureDatabaseAsync(string database, CancellationToken ct)
+    {
+        await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connection.ConnectionString) { Pooling = false });
+        await using var exists = source.CreateCommand("select 1 from pg_database where datname = $1");
+        exists.Parameters.AddWithValue(database);
+        if (await exists.ExecuteScalarAsync(ct) is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var create = source.CreateCommand($"create database \"{database.Replace("\"", "\"\"", StringComparison.Ordinal)}\"");
+            await create.ExecuteNonQueryAsync(ct);
+        }
+        catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.DuplicateDatabase)
+        {
+            // Another stack on the same server was faster.
+        }
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    public async Task<Running> StartAsync(CancellationToken ct)
+    {
+        await using var source = NpgsqlDataSource.Create(connection);
+        await using var open = await source.OpenConnectionAsync(ct);   // Fails now, with the server's own words, rather than in every service.
+        return Running.Thing();
+    }
+}
+
+/// <summary>A NATS server somebody else runs. A token in its address is moved into a file of ours.</summary>
+internal sealed class ExternalNats : INats
+{
+    public ExternalNats(StackContext stack, string url)
+    {
+        var address = new UriBuilder(url);
+        if (address.UserName is { Length: > 0 } token)
+        {
+            TokenFile = Path.Combine(stack.Data.Credentials, "nats-external.token");
+            PrivateFiles.Write(TokenFile, Uri.UnescapeDataString(token));
+            address.UserName = "";
+        }
+
+        Url = address.Uri.ToString().TrimEnd('/');
+    }
+
+    public string Url { get; }
+
+    public string? TokenFile { get; }
+
+    public LaunchDescription Describe() => new([], [new Fact("resource.connectionString", Url, "Connection string")]);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    public async Task<Running> StartAsync(CancellationToken ct)
+    {
+        var address = new Uri(Url);
+        using var probe = new System.Net.Sockets.TcpClient();
+        await probe.ConnectAsync(address.Host, address.Port > 0 ? address.Port : 4222, ct);
+        return Running.Thing();
+    }
+}
