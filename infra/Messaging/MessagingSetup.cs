@@ -25,7 +25,7 @@ public static class MessagingSetup
         services.AddSingleton(sp => new NatsLink(service, options, sp.GetRequiredService<ILogger<NatsLink>>()));
         services.AddSingleton<JetStream>();
         services.AddSingleton(sp => new Outgoing(service, sp.GetRequiredService<OutboxSignal>(), Clock(sp)));
-        services.AddSingleton<StreamWriter>();
+        services.AddSingleton<DecisionWriter>();
         services.AddSingleton(sp =>
         {
             var bus = new Bus(service);
@@ -37,7 +37,7 @@ public static class MessagingSetup
         services.AddHostedService(sp => new FactRelay(
             service, sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), options, Clock(sp), sp.GetRequiredService<ILogger<FactRelay>>()));
         services.AddHostedService(sp => new HandlerHost(
-            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<StreamWriter>(), sp.GetRequiredService<IEventStore>(),
+            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<DecisionWriter>(), sp.GetRequiredService<IEventStore>(),
             options, Clock(sp), sp.GetRequiredService<ILogger<HandlerHost>>()));
         return services;
     }

@@ -48,7 +48,7 @@ public sealed class TallyService : IAsyncDisposable
 
     public IEventStore Store => _host.Services.GetRequiredService<IEventStore>();
 
-    public StreamWriter Writer => _host.Services.GetRequiredService<StreamWriter>();
+    public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
 
     public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null)
     {

@@ -103,4 +103,4 @@ internal sealed record Handler(
     Func<JsonElement, IMessage> Read,
     Func<HandlerServices, IMessage, MessageContext, CancellationToken, Task> Handle);
 
-internal sealed record HandlerServices(StreamWriter Writer);
+internal sealed record HandlerServices(DecisionWriter Writer);

@@ -4,7 +4,6 @@ using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using StreamWriter = AgentPlatform.Messaging.StreamWriter;
 
 namespace AgentPlatform.ModelFabric.Providers;
 
@@ -13,7 +12,7 @@ namespace AgentPlatform.ModelFabric.Providers;
 /// a provider, so the list is remembered for a moment; a change made here is seen at once, one made by another replica
 /// within <see cref="ModelFabricOptions.ProvidersFreshFor"/>.
 /// </summary>
-public sealed class EventProviderStore(IEventStore store, StreamWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time) : IProviderStore
+public sealed class EventProviderStore(IEventStore store, DecisionWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time) : IProviderStore
 {
     public const string Schema = "create table if not exists ap_provider_keys (name varchar not null primary key, sealed varchar not null);";
 

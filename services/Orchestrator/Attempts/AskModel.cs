@@ -10,7 +10,7 @@ using AgentPlatform.Orchestrator.Plans;
 namespace AgentPlatform.Orchestrator.Attempts;
 
 /// <summary>Asks ModelFabric for the next step of an agent and stores the answer. Told twice it gets the recorded answer of the first time, by its idempotency key.</summary>
-internal sealed class AskModel(IEventStore store, StreamWriter writer, IHttpClientFactory clients, ToolCatalogue tools, TimeProvider time)
+internal sealed class AskModel(IEventStore store, DecisionWriter writer, IHttpClientFactory clients, ToolCatalogue tools, TimeProvider time)
 {
     public async Task Handle(CallModel message, MessageContext context, CancellationToken ct)
     {

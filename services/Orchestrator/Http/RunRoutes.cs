@@ -23,11 +23,11 @@ internal static class RunRoutes
         runs.MapGet("", List).RequireAuthorization(Access.Read);
         runs.MapGet("{id}", Get).RequireAuthorization(Access.Read);
         runs.MapGet("{id}/events", RunFeed.Get).RequireAuthorization(Access.Read);
-        runs.MapPost("{id}/pause", (RunId id, StreamWriter writer, ClaimsPrincipal who, TimeProvider time, CancellationToken ct) =>
+        runs.MapPost("{id}/pause", (RunId id, DecisionWriter writer, ClaimsPrincipal who, TimeProvider time, CancellationToken ct) =>
             Steer(id, writer, run => SteerRun.Pause(run, Name(who), time.GetUtcNow()), ct)).RequireAuthorization(Access.Operate);
-        runs.MapPost("{id}/resume", (RunId id, StreamWriter writer, ClaimsPrincipal who, TimeProvider time, CancellationToken ct) =>
+        runs.MapPost("{id}/resume", (RunId id, DecisionWriter writer, ClaimsPrincipal who, TimeProvider time, CancellationToken ct) =>
             Steer(id, writer, run => SteerRun.Resume(run, Name(who), time.GetUtcNow()), ct)).RequireAuthorization(Access.Operate);
-        runs.MapPost("{id}/stop", (RunId id, StreamWriter writer, ClaimsPrincipal who, TimeProvider time, CancellationToken ct) =>
+        runs.MapPost("{id}/stop", (RunId id, DecisionWriter writer, ClaimsPrincipal who, TimeProvider time, CancellationToken ct) =>
             Steer(id, writer, run => SteerRun.Stop(run, Name(who), time.GetUtcNow()), ct)).RequireAuthorization(Access.Operate);
     }
 
@@ -35,7 +35,7 @@ internal static class RunRoutes
         [FromHeader(Name = "Idempotency-Key")] string? key,
         StartRunRequest request,
         IEventStore store,
-        StreamWriter writer,
+        DecisionWriter writer,
         ToolCatalogue tools,
         IHttpClientFactory clients,
         ClaimsPrincipal who,
@@ -135,7 +135,7 @@ internal static class RunRoutes
     private static async Task<RunView> Get(RunId id, IEventStore store, CancellationToken ct) =>
         await store.Aggregate(Run.Kind, id.ToString(), ct) is { State: Run.Known known } found ? RunViews.View(known, found.Version) : throw ProblemException.NotFound("run", id);
 
-    private static async Task<RunView> Steer(RunId id, StreamWriter writer, Func<Run, (RunEvent[] Facts, object[] Outgoing)> decide, CancellationToken ct)
+    private static async Task<RunView> Steer(RunId id, DecisionWriter writer, Func<Run, (RunEvent[] Facts, object[] Outgoing)> decide, CancellationToken ct)
     {
         var (state, version) = await writer.Write(
             Run.Kind, id.ToString(), run => run is Run.Known ? decide(run) : throw ProblemException.NotFound("run", id), session => session.CorrelationId = id.ToString(), ct);

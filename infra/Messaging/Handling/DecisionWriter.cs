@@ -6,7 +6,7 @@ namespace AgentPlatform.Messaging;
 /// <param name="store">The store.</param>
 /// <param name="outgoing">The outbox.</param>
 /// <param name="options">How often a conflict is tried again.</param>
-public sealed class StreamWriter(IEventStore store, Outgoing outgoing, MessagingOptions options)
+public sealed class DecisionWriter(IEventStore store, Outgoing outgoing, MessagingOptions options)
 {
     /// <summary>Decides on one stream.</summary>
     /// <typeparam name="TState">The state.</typeparam>
