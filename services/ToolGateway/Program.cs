@@ -1,3 +1,25 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using AgentPlatform.ServiceDefaults;
+using AgentPlatform.ToolGateway;
+using AgentPlatform.ToolGateway.Http;
+using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Sandbox;
+using AgentPlatform.ToolGateway.Toolkits;
+using AgentPlatform.ToolGateway.Workspaces;
+
+var builder = ServiceHost.CreateBuilder(args, ServiceNames.ToolGateway);
+builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent)), Handlers.Register);
+builder.Services
+    .AddSingleton(WorkspaceFolders.From(builder.Configuration))
+    .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))
+    .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
+    .AddSingleton(new PolicyEngine(PolicyEngine.Default))
+    .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
+
+var app = builder.BuildService();
+app.MapTools();
+app.MapWorkspaces();
 app.Run();

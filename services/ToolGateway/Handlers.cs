@@ -1,0 +1,19 @@
+using AgentPlatform.Contracts;
+using AgentPlatform.Messaging;
+using AgentPlatform.ToolGateway.Invocations;
+
+namespace AgentPlatform.ToolGateway;
+
+/// <summary>Every message this service handles.</summary>
+internal static class Handlers
+{
+    // A tool waits for a process or a disk more than it uses a core; what confines it bounds each one.
+    private const int ToolsAtOnceMax = 16;
+
+    public static void Register(Bus bus, IServiceProvider services) => bus
+        .On<InvokeTool, Invocation, InvocationEvent>(
+            Invocation.Kind, m => m.Invocation.ToString(), (message, state, context) => services.GetRequiredService<RequestInvocation>().Decide(message, state, context.Now))
+        .On<RequestDecided, Invocation, InvocationEvent>(Invocation.Kind, m => m.Request.ToString(), RequestInvocation.Handle)
+        .Do<RunInvocation>((message, context, ct) => services.GetRequiredService<ExecuteInvocation>().Handle(message, context, ct), HandlerOptions.Unordered(ToolsAtOnceMax))
+        .Do<CancelInvocation>((message, context, ct) => services.GetRequiredService<StopInvocation>().Handle(message, context, ct), HandlerOptions.Unordered());
+}

@@ -1,0 +1,107 @@
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.Messaging;
+using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Registry;
+
+namespace AgentPlatform.ToolGateway.Invocations;
+
+/// <summary>Runs a call that was allowed. Sent to ourselves, so that a crash before, during or after the tool finds the call in the store and goes on.</summary>
+[Command(ServiceNames.ToolGateway, "run-invocation")]
+public sealed record RunInvocation(InvocationId Invocation) : ICommand;
+
+/// <summary>Takes a call in: record it, ask policy, and go on, ask a human, or refuse.</summary>
+/// <param name="registry">The tools.</param>
+/// <param name="policy">The rules.</param>
+public sealed class RequestInvocation(ToolRegistry registry, PolicyEngine policy)
+{
+    public (InvocationEvent[] Facts, object[] Outgoing) Decide(InvokeTool call, Invocation invocation, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(call);
+        if (invocation is Invocation.Ended told)
+        {
+            // The caller may have lost the answer; it gets the same one again.
+            return ([], [Answer(call, told.Outcome)]);
+        }
+
+        if (invocation is not Invocation.NotRequested)
+        {
+            return ([], []);
+        }
+
+        if (registry.Find(call.Tool) is not { } tool)
+        {
+            return Refuse(call, call.Tool, now, new ToolError("not_found", $"The tool '{call.Tool}' is not registered; GET /v1/tools lists what is", Retryable: false));
+        }
+
+        if (registry.Misfit(call.Tool, call.Arguments) is { } misfit)
+        {
+            return Refuse(call, tool.Spec.Id, now, new ToolError("invalid_arguments", $"The arguments do not fit the schema of {tool.Spec.Id}: {misfit}", Retryable: false));
+        }
+
+        var hash = CallHash.Of(tool.Spec.Id, call);
+        var requested = new InvocationEvent.Requested(call, tool.Spec.Id, hash, now);
+        var verdict = policy.Decide(tool.Spec, call.Role);
+        var decided = new InvocationEvent.Decided(verdict, now);
+        switch (verdict.Verdict)
+        {
+            case Verdict.Allow:
+                return ([requested, decided], [new RunInvocation(call.Invocation)]);
+            case Verdict.Ask:
+                // The request carries the invocation's id, so that the answer finds its way back without a table in between.
+                var request = new RequestId(call.Invocation.Value);
+                return (
+                    [requested, decided, new InvocationEvent.ApprovalAsked(request, hash, now)],
+                    [
+                        new RequestDecision(request, RequestKind.Approval, $"{call.Role} wants to call {tool.Spec.FullName}", Detail(call, verdict), hash, call.Run, call.Task, call.Principal, ExpiresAt: null),
+                        new ToolCallHeld(call.Invocation, call.Run, call.Task, call.Attempt, request, verdict.Reason),
+                    ]);
+            default:
+                var outcome = Failure(ToolOutcomeStatus.Denied, new ToolError("denied", $"Policy says no ({verdict.Rule}): {verdict.Reason}", Retryable: false));
+                return ([requested, decided, new InvocationEvent.Settled(0, outcome, now)], [Answer(call, outcome)]);
+        }
+    }
+
+    /// <summary>A human decided about a call; the request has the invocation's id.</summary>
+    public static (InvocationEvent[] Facts, object[] Outgoing) Handle(RequestDecided message, Invocation invocation, MessageContext context)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        ArgumentNullException.ThrowIfNull(context);
+        if (invocation is not Invocation.Waiting { Asked: { } asked } waiting || asked != message.Request)
+        {
+            return ([], []);
+        }
+
+        var call = waiting.Request.Call;
+        if (message.Decision == Decision.Approve && message.CallHash == waiting.Request.CallHash)
+        {
+            return ([new InvocationEvent.Approved(message.DecidedBy, message.CallHash, context.Now)], [new RunInvocation(call.Invocation)]);
+        }
+
+        var reason = message.Decision switch
+        {
+            Decision.Deny => $"{message.DecidedBy} said no{(message.Comment is { Length: > 0 } comment ? $": {comment}" : string.Empty)}",
+            Decision.Expired => "Nobody approved it in time",
+            _ => "The approval was for another call",
+        };
+        var outcome = Failure(ToolOutcomeStatus.Denied, new ToolError("denied", reason, Retryable: false));
+        return ([new InvocationEvent.Settled(0, outcome, context.Now)], [Answer(call, outcome)]);
+    }
+
+    internal static ToolCallSettled Answer(InvokeTool call, ToolOutcome outcome) => new(call.Invocation, call.Run, call.Task, call.Attempt, outcome);
+
+    internal static ToolOutcome Failure(ToolOutcomeStatus status, ToolError error) => new(status, JsonSerializer.SerializeToElement(new { }), [], error, 0);
+
+    private static (InvocationEvent[] Facts, object[] Outgoing) Refuse(InvokeTool call, string toolId, DateTimeOffset now, ToolError error)
+    {
+        var outcome = Failure(ToolOutcomeStatus.Failed, error);
+        return ([new InvocationEvent.Requested(call, toolId, CallHash.Of(toolId, call), now), new InvocationEvent.Settled(0, outcome, now)], [Answer(call, outcome)]);
+    }
+
+    private static string Detail(InvokeTool call, VerdictView verdict)
+    {
+        const int shown = 4_000;
+        var arguments = call.Arguments.GetRawText();
+        return $"{verdict.Reason}.\n\n```json\n{(arguments.Length <= shown ? arguments : $"{arguments[..shown]}…")}\n```";
+    }
+}
