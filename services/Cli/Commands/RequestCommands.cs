@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Text.Json;
+using AgentPlatform.Contracts;
+
+namespace AgentPlatform.Cli.Commands;
+
+/// <summary><c>agentctl requests …</c>: the human inbox.</summary>
+internal static class RequestCommands
+{
+    public static Command Requests(Shared shared)
+    {
+        var requests = new Command("requests", "Answer what agents ask");
+        var state = new Option<string?>("--state") { Description = "pending, approved, denied, expired, withdrawn, or all", DefaultValueFactory = _ => "pending" };
+        requests.Add(shared.Action(new Command("list", "Oldest first") { state }, async (parsed, platform, say, ct) =>
+        {
+            var wanted = parsed.GetValue(state);
+            var page = await platform.Sessions.ListRequests(wanted == "all" ? null : wanted, ct: ct);
+            say.Answer(page, p => Say.Table(["request", "state", "title", "asked by", "since"], p.Items.Select(r => new[]
+            {
+                r.Id.ToString(), JsonNamingPolicy.SnakeCaseLower.ConvertName(r.State.ToString()), r.Title, r.AskedBy, r.AskedAt.ToString("u"),
+            })));
+            return ExitCode.Done;
+        }));
+        var id = Arguments.Id<RequestId>("request", "Id of the request");
+        requests.Add(shared.Action(new Command("show", "What exactly is asked") { id }, async (parsed, platform, say, ct) =>
+        {
+            say.Answer(await platform.Sessions.GetRequest(parsed.GetValue(id), ct), Show);
+            return ExitCode.Done;
+        }));
+        requests.Add(Decide(shared, "approve", "Say yes to exactly what was asked", Decision.Approve));
+        requests.Add(Decide(shared, "deny", "Say no", Decision.Deny));
+        return requests;
+    }
+
+    private static Command Decide(Shared shared, string name, string text, Decision decision)
+    {
+        var id = Arguments.Id<RequestId>("request", "Id of the request");
+        var comment = new Option<string?>("--comment") { Description = "For the record" };
+        return shared.Action(new Command(name, text) { id, comment }, async (parsed, platform, say, ct) =>
+        {
+            say.Answer(await platform.Sessions.Decide(parsed.GetValue(id), new DecideRequest(decision, parsed.GetValue(comment)), ct), Show);
+            return ExitCode.Done;
+        });
+    }
+
+    private static void Show(RequestView request)
+    {
+        Console.Out.WriteLine($"{request.Id}  {JsonNamingPolicy.SnakeCaseLower.ConvertName(request.State.ToString())}  {request.Title}");
+        Console.Out.WriteLine(request.Detail);
+        Console.Out.WriteLine($"asked by {request.AskedBy} at {request.AskedAt:u}, bound to {request.CallHash}");
+        if (request.DecidedBy is { } by)
+        {
+            Console.Out.WriteLine($"decided by {by} at {request.DecidedAt:u}{(request.Comment is { } comment ? $": {comment}" : string.Empty)}");
+        }
+    }
+}
