@@ -15,12 +15,13 @@ public sealed class Confinement : IDisposable
     public const string SearchPath = "/usr/local/bin:/usr/bin:/bin";
 
     private readonly Guardian guardian = new();
-    private readonly Stragglers stragglers = new();
+    private readonly Stragglers stragglers;
     private readonly TimeProvider time;
 
     public Confinement(TimeProvider time)
     {
         this.time = time;
+        stragglers = new Stragglers(time);
         if (Kernel.IsKnownMachine && !ConfinedSpawn.Prepare()) throw new InvalidOperationException("The C library lacks a function the sandbox needs; use glibc 2.29 or musl 1.2 or newer.");
     }
 

@@ -10,7 +10,7 @@ namespace AgentPlatform.ToolGateway.Sandbox;
 /// Does not promise to find a process that leaves the group and also starts a program with the mark removed; such a process keeps every other wall:
 /// files, network, system calls, CPU seconds. A PID namespace (bubblewrap) closes that gap where the host allows one.
 /// </remarks>
-internal sealed class Stragglers
+internal sealed class Stragglers(TimeProvider time)
 {
     internal const string Mark = "AGENTPLATFORM_CALL";
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(2);
@@ -31,7 +31,7 @@ internal sealed class Stragglers
 
     private async Task SweepSoon()
     {
-        await Task.Delay(Delay);
+        await Task.Delay(Delay, time);
         Volatile.Write(ref scheduled, 0);
         var calls = ended.Keys.ToArray();
         foreach (var call in calls) ended.TryRemove(call, out _);

@@ -64,7 +64,7 @@ internal static partial class QuarterlyReportRun
     {
         var at = results[int.Parse(match.Groups["n"].Value, CultureInfo.InvariantCulture)];
         foreach (var step in Step().Matches(match.Groups["path"].Value).Select(step => step.Value))
-            at = step[0] == '.' ? at.GetProperty(step[1..]) : at[int.Parse(step[1..^1], CultureInfo.InvariantCulture)];
+            at = step[0] == '[' ? at[int.Parse(step[1..^1], CultureInfo.InvariantCulture)] : at.GetProperty(step);
         return at.ValueKind == JsonValueKind.String ? JsonSerializer.Serialize(at.GetString(), ToolJson.Options)[1..^1] : at.GetRawText();
     });
 
@@ -78,9 +78,9 @@ internal static partial class QuarterlyReportRun
         _ => null,
     };
 
-    [GeneratedRegex(@"\{\{result (?<n>\d+) \$(?<path>[^}]*)\}\}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\{\{result (?<n>\d+) (?<path>[^}]*)\}\}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Placeholder();
 
-    [GeneratedRegex(@"\.[A-Za-z_0-9]+|\[\d+\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"[A-Za-z_0-9]+(?!\])|\[\d+\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Step();
 }

@@ -143,6 +143,23 @@ public sealed class ConfinementTests : IDisposable
     }
 
     [Fact]
+    public async Task A_folder_the_tools_user_may_not_enter_is_named_before_anything_starts()
+    {
+        Assert.SkipUnless(Environment.UserName == "root", "Only a root gateway drops to another user.");
+        var closed = sandbox.Folder.Of("closed");
+        Directory.CreateDirectory(closed, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        using var workspace = AgentPlatform.ToolGateway.Workspaces.Workspace.Open(Path.Combine(closed, "workspace"));
+        var result = await sandbox.Confinement.Run(new() { Arguments = ["true"], Workspace = workspace }, SandboxPlan.Locked, default);
+        var refused = Assert.IsType<SandboxResult.Refused>(result);
+        Assert.Equal(SandboxLayer.Identity, refused.Layer);
+        Assert.Contains(closed, refused.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_pipe_whose_reader_left_ends_its_writer() => // The runtime ignores SIGPIPE; a tool that inherited that would write for ever.
+        Assert.Equal("y\n", (await sandbox.Sh("yes | head -n 1")).Output.Text);
+
+    [Fact]
     public void A_plan_is_a_value()
     {
         Assert.Equal(SandboxPlan.Locked.Writable("/a").Readable("/c", "/b"), SandboxPlan.Locked.Readable("/b").Readable("/c").Writable("/a"));

@@ -51,7 +51,7 @@ internal static class ChartPart
     private static XElement Pie(ChartData chart)
     {
         var slices = chart.Series[0].Values.Select((_, index) => new XElement(C + "dPt", Value("idx", index), Value("bubble3D", "0"), Fill(index)));
-        var labels = new XElement(C + "dLbls", Value("showLegendKey", "0"), Value("showVal", "0"), Value("showCatName", "0"), Value("showSerName", "0"),
+        var labels = new XElement(C + "dLbls", Value("dLblPos", "outEnd"), Value("showLegendKey", "0"), Value("showVal", "0"), Value("showCatName", "0"), Value("showSerName", "0"),
             Value("showPercent", "1"), Value("showBubbleSize", "0"), Value("showLeaderLines", "0"));
         return new(C + "pieChart", Value("varyColors", "1"), Series(chart, chart.Series[0], 0, null, [.. slices, labels]), Value("firstSliceAng", "0"));
     }

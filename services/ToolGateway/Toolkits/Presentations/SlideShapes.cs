@@ -49,16 +49,18 @@ internal static class SlideShapes
     {
         const long rowMax = 460000;
         var columns = table.Header.Length;
-        var row = Math.Min(rowMax, area.Height / (table.Rows.Length + 1));
-        var size = row < 300000 ? 1100 : 1500;
+        var height = Math.Min(rowMax, area.Height / (table.Rows.Length + 1));
+        var size = height < 300000 ? 1100 : 1500;
+        // A column of figures stands to the right, its heading too, whether they came as numbers or already written out.
+        var aligns = Enumerable.Range(0, columns).Select(i => table.Rows.Length > 0 && table.Rows.All(cells => IsFigure(cells[i])) ? "r" : null).ToArray();
         var grid = new XElement(A + "tbl",
             new XElement(A + "tblPr", new XAttribute("firstRow", 1), new XAttribute("bandRow", 1)),
             new XElement(A + "tblGrid", Enumerable.Range(0, columns).Select(_ => new XElement(A + "gridCol", new XAttribute("w", area.Width / columns)))),
-            Row(table.Header.Select(text => Cell(Paragraph(text, 0, size, bold: true, "bg1"), "accent1"))),
-            table.Rows.Select((cells, i) => Row(cells.Select(cell => Cell(Paragraph(Text(cell), 0, size, colour: "tx1", align: cell.ValueKind == JsonValueKind.Number ? "r" : null), i % 2 == 0 ? "bg1" : "bg2")))));
-        return Frame(id, "Table", "Table", area with { Height = row * (table.Rows.Length + 1) }, "http://schemas.openxmlformats.org/drawingml/2006/table", grid);
+            Row(table.Header.Select((text, i) => Cell(Paragraph(text, 0, size, bold: true, "bg1", aligns[i]), "accent1"))),
+            table.Rows.Select((cells, row) => Row(cells.Select((cell, i) => Cell(Paragraph(Text(cell), 0, size, colour: "tx1", align: aligns[i]), row % 2 == 0 ? "bg1" : "bg2")))));
+        return Frame(id, "Table", "Table", area with { Height = height * (table.Rows.Length + 1) }, "http://schemas.openxmlformats.org/drawingml/2006/table", grid);
 
-        XElement Row(IEnumerable<XElement> cells) => new(A + "tr", new XAttribute("h", row), cells);
+        XElement Row(IEnumerable<XElement> cells) => new(A + "tr", new XAttribute("h", height), cells);
     }
 
     internal static XElement Place(XNamespace space, Area area) => new(space + "xfrm",
@@ -72,6 +74,8 @@ internal static class SlideShapes
     private static XElement Cell(XElement paragraph, string fill) => new(A + "tc",
         new XElement(A + "txBody", new XElement(A + "bodyPr"), new XElement(A + "lstStyle"), paragraph),
         new XElement(A + "tcPr", new XAttribute("anchor", "ctr"), new XElement(A + "solidFill", new XElement(A + "schemeClr", new XAttribute("val", fill)))));
+
+    private static bool IsFigure(JsonElement cell) => Text(cell).TrimStart('+', '-') is { Length: > 0 } text && char.IsAsciiDigit(text[0]) && text.All(letter => char.IsAsciiDigit(letter) || " .,%".Contains(letter, StringComparison.Ordinal));
 
     private static string Text(JsonElement cell) => cell.ValueKind switch
     {

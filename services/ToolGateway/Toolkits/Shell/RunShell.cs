@@ -64,7 +64,9 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
             Environment = Allowed(arguments.Env),
             OnLine = call.OnLine,
         };
-        var result = await confinement.Run(command, options.Plan.Within(options.Plan.Limits with { Duration = Duration(arguments, call) }), ct);
+        var duration = Duration(arguments, call);
+        var cpu = duration > options.Plan.Limits.Cpu ? duration : options.Plan.Limits.Cpu; // More time would be of no use without processor time.
+        var result = await confinement.Run(command, options.Plan.Within(options.Plan.Limits with { Duration = duration, Cpu = cpu }), ct);
         return result switch
         {
             SandboxResult.Refused refused => ToolOutput.Failed(FailureClass.SandboxLayer, $"The sandbox layer '{refused.Layer}' cannot be enforced, so nothing was started. {refused.Reason}"),

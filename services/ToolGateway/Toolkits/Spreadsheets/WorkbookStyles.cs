@@ -12,8 +12,7 @@ internal sealed class WorkbookStyles
 
     public int Index(string? format, bool bold, bool header)
     {
-        if (header) format = null; // A heading is a text.
-        if (format is not null && !formats.Contains(format)) formats.Add(format);
+        if (!header && format is not null && !formats.Contains(format)) formats.Add(format);
         var look = (format, bold, header);
         if (!looks.Contains(look)) looks.Add(look);
         return looks.IndexOf(look);
@@ -29,13 +28,13 @@ internal sealed class WorkbookStyles
         Counted("cellStyles", [new XElement(S + "cellStyle", new XAttribute("name", "Normal"), new XAttribute("xfId", 0), new XAttribute("builtinId", 0))]));
 
     private XElement Look((string? Format, bool Bold, bool Header) look) => new(S + "xf",
-        new XAttribute("numFmtId", look.Format is null ? 0 : FirstCustomFormat + formats.IndexOf(look.Format)),
+        new XAttribute("numFmtId", look.Format is null || look.Header ? 0 : FirstCustomFormat + formats.IndexOf(look.Format)),
         new XAttribute("fontId", look.Header ? HeaderFont : look.Bold ? BoldFont : PlainFont),
         new XAttribute("fillId", look.Header ? HeaderFill : NoFill),
         new XAttribute("borderId", look.Header ? HeaderBorder : NoBorder),
         new XAttribute("xfId", 0), new XAttribute("applyNumberFormat", 1), new XAttribute("applyFont", 1), new XAttribute("applyFill", 1),
         look.Header ? new XAttribute("applyAlignment", 1) : null,
-        look.Header ? new XElement(S + "alignment", new XAttribute("vertical", "center"), new XAttribute("wrapText", 1)) : null);
+        look.Header ? new XElement(S + "alignment", look.Format is null ? null : new XAttribute("horizontal", "right"), new XAttribute("vertical", "center"), new XAttribute("wrapText", 1)) : null);
 
     private static XElement Counted(string name, IEnumerable<XElement> items)
     {

@@ -12,6 +12,7 @@ internal static class WorkbookWriter
     private const string StylesType = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml";
     private const string DrawingType = "application/vnd.openxmlformats-officedocument.drawing+xml";
     private const string Relation = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/";
+    private const double RowHeight = 15, HeaderHeight = 21;
     private static readonly XNamespace S = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     private static readonly XNamespace D = "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing";
     private static readonly XNamespace R = ChartPart.R, A = ChartPart.A, C = ChartPart.C;
@@ -50,11 +51,15 @@ internal static class WorkbookWriter
                 new XElement(S + "selection", new XAttribute("pane", "bottomLeft")));
         }
         var rows = cells.GroupBy(cell => cell.Key.Row).OrderBy(row => row.Key).Select(row => new XElement(S + "row", new XAttribute("r", row.Key),
+            spec.Header && row.Key == 1 ? new XAttribute[] { new("ht", HeaderHeight), new("customHeight", 1) } : null,
             row.OrderBy(cell => cell.Key.Column).Select(cell => Cell(cell.Key, cell.Value, model.Shown(spec.Name, cell.Key), styles, spec.Header && cell.Key.Row == 1))));
         return new XElement(S + "worksheet", new XAttribute(XNamespace.Xmlns + "r", R),
+            new XElement(S + "sheetPr", new XElement(S + "pageSetUpPr", new XAttribute("fitToPage", 1))),
             new XElement(S + "sheetViews", view),
+            new XElement(S + "sheetFormatPr", new XAttribute("defaultRowHeight", RowHeight)),
             Columns(spec, cells, model),
             new XElement(S + "sheetData", rows),
+            new XElement(S + "pageSetup", new XAttribute("orientation", "landscape"), new XAttribute("fitToWidth", 1), new XAttribute("fitToHeight", 0)),
             spec.Charts is { Length: > 0 } drawn ? new XElement(S + "drawing", new XAttribute(R + "id", Drawing(output, path, model, spec, drawn, ref charts))) : null);
     }
 
@@ -79,7 +84,7 @@ internal static class WorkbookWriter
 
     private static XElement Cell(CellAddress address, ModelCell cell, object? shown, WorkbookStyles styles, bool header)
     {
-        var style = styles.Index(cell.Format, cell.Bold || header, header);
+        var style = styles.Index(cell.Format, cell.Bold || header, header); // A header over numbers stands to the right like them.
         var element = new XElement(S + "c", new XAttribute("r", address), style == 0 ? null : new XAttribute("s", style));
         var formula = cell.Formula is null ? null : new XElement(S + "f", cell.Formula);
         switch (shown)
