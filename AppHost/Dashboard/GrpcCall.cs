@@ -98,7 +98,7 @@ internal sealed class GrpcCall(HttpContext http)
         where T : class, IMessage<T> => await Read(parser) ?? throw new InvalidDataException("the request holds no message");
 
     /// <summary>Tells the caller that the stream is open, before there is anything to say.</summary>
-    public Task Open() => http.Response.StartAsync(Aborted);
+    public async Task Open() => await http.Response.BodyWriter.FlushAsync(Aborted);   // StartAsync alone leaves the headers in the buffer.
 
     /// <summary>Sends a message now; the caller sees each as it comes.</summary>
     public async Task Write(IMessage message)

@@ -1,3 +1,4 @@
+using AgentPlatform.AppHost.Commands;
 using AgentPlatform.Provisioning.Files;
 using Npgsql;
 
@@ -13,7 +14,7 @@ internal sealed class ExternalPostgres : IPostgres
 
     public ExternalPostgres(StackContext stack, string connectionString)
     {
-        connection = new NpgsqlConnectionStringBuilder(connectionString);
+        connection = Read(connectionString);
         if (connection.Password is { Length: > 0 } password)
         {
             var file = Path.Combine(stack.Data.Credentials, "postgres-external.password");
@@ -56,6 +57,19 @@ internal sealed class ExternalPostgres : IPostgres
         await using var open = await source.OpenConnectionAsync(ct);   // Fails now, with the server's own words, rather than in every service.
         return Running.Thing();
     }
+
+    private static NpgsqlConnectionStringBuilder Read(string connectionString)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(connectionString);
+        }
+        catch (ArgumentException error)
+        {
+            // Without the string itself: it may hold a password.
+            throw new WrongUseException($"--external postgres= wants an Npgsql connection string such as \"Host=db;Username=u;Passfile=/path\": {error.Message}");
+        }
+    }
 }
 
 /// <summary>A NATS server somebody else runs. A token in its address is moved into a file of ours.</summary>
@@ -63,7 +77,12 @@ internal sealed class ExternalNats : INats
 {
     public ExternalNats(StackContext stack, string url)
     {
-        var address = new UriBuilder(url);
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var given) || given.Scheme is not ("nats" or "tls"))
+        {
+            throw new WrongUseException("--external nats= wants an address such as nats://host:4222.");
+        }
+
+        var address = new UriBuilder(given);
         if (address.UserName is { Length: > 0 } token)
         {
             TokenFile = Path.Combine(stack.Data.Credentials, "nats-external.token");

@@ -52,5 +52,10 @@ internal sealed class LaunchDashboard(StackContext stack, string resourceService
         ["HOME"] = home,
         ["DOTNET_gcServer"] = "0",
         ["DOTNET_EnableDiagnostics"] = "0",
+
+        // Below a warning it logs its own login address, token included; and one warning it always has, that its cookie key is a plain file.
+        ["Logging__LogLevel__Default"] = "Warning",
+        ["Logging__LogLevel__Aspire.Dashboard.DashboardWebApplication"] = "Warning",
+        ["Logging__LogLevel__Microsoft.AspNetCore.DataProtection"] = "Error",
     };
 }

@@ -43,7 +43,7 @@ public sealed class DistributedApplication(IReadOnlyList<Resource> resources, Pa
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
-            return ExitCodes.Done;   // Asked to stop while still starting.
+            return options.Plan is null ? ExitCodes.Done : ExitCodes.Failed;   // Asked to stop while still starting: a plan that never ran is not done.
         }
     }
 

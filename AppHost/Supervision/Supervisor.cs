@@ -32,6 +32,7 @@ internal sealed class Supervisor : IAsyncDisposable
         this.board = board;
         this.log = log;
         this.time = time;
+        restart.Check();
         policy = new RestartPolicy(restart, time);
         probe = new HealthProbe(health, time);
         present = charge.Blank;

@@ -7,16 +7,17 @@ namespace AgentPlatform.Provisioning.Processes;
 /// Wraps a command so that it dies with this process, even if this process is killed with SIGKILL, and leads a process group of its own.
 /// </summary>
 /// <remarks>
-/// Two ways. With util-linux (essential on Debian): <c>setsid</c>, <c>setpriv --pdeathsig</c> and the program follow each other in one process by
-/// exec, so the id we see is the program's and signals need no forwarding. Elsewhere (busybox has no <c>--pdeathsig</c>): a shell holds the read end
+/// Two ways. With util-linux (essential on Debian, as perl is): <c>setsid</c>, <c>setpriv --pdeathsig</c>, a check of the parent and the program follow
+/// each other in one process by exec, so the id we see is the program's and signals need no forwarding. Elsewhere (busybox has no <c>--pdeathsig</c>): a shell holds the read end
 /// of a pipe whose write end only we hold; when we die it reads the end of file and kills its group. There the id is the shell's, which passes
-/// TERM and INT on and returns the program's exit code.
-/// Not promised: grandchildren that leave the process group survive; a signal is sent once and may be ignored unless it is KILL.
+/// TERM and INT on and returns the program's exit code; variables with a dot in their name are lost there.
+/// Not promised: without perl, a child started in the very moment in which we die may survive; grandchildren that leave the process group survive; a signal is sent once and may be ignored unless it is KILL.
 /// </remarks>
 internal static class ParentDeath
 {
     // Closes the gap between fork and prctl: a parent that died in between sends no signal any more, but then we have another parent.
-    private const string CheckParentThenExec = """test "$PPID" = "$0" || exit 125; exec "$@" """;
+    // Not in sh, which drops every variable whose name is not one of its own kind, such as Logging__LogLevel__Microsoft.AspNetCore.
+    private const string CheckParentThenExec = "exit 125 if getppid() != shift; exec {$ARGV[0]} @ARGV; exit 127";
 
     private const string WatchLifeline = """
         signal=$0
@@ -40,7 +41,8 @@ internal static class ParentDeath
         exit "$code"
         """;
 
-    private static readonly Lazy<Way> Detected = new(Detect);
+    private static readonly Lazy<Way> Detected = new(() => Works("setpriv", "--pdeathsig", "KILL", "--", "true") ? Way.Signal : Way.Lifeline);
+    private static readonly Lazy<bool> HasPerl = new(() => Works("perl", "-e", "1"));
 
     internal enum Way
     {
@@ -56,7 +58,8 @@ internal static class ParentDeath
         string[] group = ownGroup ? ["setsid"] : [];
         if ((way ?? Available) == Way.Signal)
         {
-            return ([.. group, "setpriv", "--pdeathsig", Name(onDeath), "--", "sh", "-c", CheckParentThenExec, $"{Environment.ProcessId}", .. command], false);
+            string[] check = HasPerl.Value ? ["perl", "-e", CheckParentThenExec, $"{Environment.ProcessId}"] : [];
+            return ([.. group, "setpriv", "--pdeathsig", Name(onDeath), "--", .. check, .. command], false);
         }
 
         // Without a group of its own the shell would kill its caller; a program that shares our terminal ends with it instead.
@@ -70,18 +73,18 @@ internal static class ParentDeath
         _ => "TERM",
     };
 
-    private static Way Detect()
+    private static bool Works(string program, params string[] arguments)
     {
         try
         {
-            var probe = new ProcessStartInfo("setpriv", ["--pdeathsig", "KILL", "--", "true"]) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
+            var probe = new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true };
             using var process = Process.Start(probe);
             process?.WaitForExit();
-            return process?.ExitCode == 0 ? Way.Signal : Way.Lifeline;
+            return process?.ExitCode == 0;
         }
         catch (Win32Exception)
         {
-            return Way.Lifeline;   // No setpriv in PATH.
+            return false;   // It is not in PATH.
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using AgentPlatform.Provisioning.Files;
 using AgentPlatform.Provisioning.Postgres;
@@ -89,6 +88,18 @@ internal sealed class HostProcess : IAsyncDisposable
 
     /// <summary>The processes that have the folder above our data in their command line or environment, ourselves excluded.</summary>
     public Process[] Family() => [.. Process.GetProcesses().Where(other => other.Id != process.Id && Belongs(other.Id))];
+
+    /// <summary>Another process changes the world and has no way to tell us; one deadline for all, with what the host said when it passes.</summary>
+    public async Task Eventually(Func<bool> isTrue)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        var begun = Stopwatch.StartNew();
+        while (!isTrue())
+        {
+            Assert.True(begun.Elapsed < Deadline, Output);
+            await timer.WaitForNextTickAsync(Ct);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {

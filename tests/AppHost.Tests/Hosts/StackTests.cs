@@ -58,7 +58,7 @@ public sealed class StackTests
 
         await using (var killed = HostProcess.Start(["--no-dashboard"], data))
         {
-            await Eventually(() => File.Exists(Path.Combine(data, "platform.json")), killed);
+            await killed.Eventually(() => File.Exists(Path.Combine(data, "platform.json")));
             killed.Send(Signal.Kill);
             await killed.Exited();
         }
@@ -98,10 +98,10 @@ public sealed class StackTests
         {
             var before = host.Family().First(member => CommandLine(member).Contains(victim, StringComparison.Ordinal));
             NativeCalls.Send(before.Id, Signal.Kill);
-            await Eventually(() => host.Family().Any(member => member.Id != before.Id && CommandLine(member).Contains(victim, StringComparison.Ordinal)), host);
+            await host.Eventually(() => host.Family().Any(member => member.Id != before.Id && CommandLine(member).Contains(victim, StringComparison.Ordinal)));
         }
 
-        await Eventually(() => Answers(host.Echo), host);
+        await host.Eventually(() => Answers(host.Echo));
     }
 
     [Fact]
@@ -163,6 +163,19 @@ public sealed class StackTests
         Assert.Equal(2, await host.Exited());
         Assert.Contains("There is no plan at /nowhere/plan.yaml", host.Output, StringComparison.Ordinal);
         Assert.False(Directory.Exists(host.Data));
+    }
+
+    [Theory]
+    [InlineData("--external", "postgres=Hostess=x", "wants an Npgsql connection string")]
+    [InlineData("--external", "nats=there", "wants an address such as nats://")]
+    [InlineData("--only", "echoes", "--only names echoes, which is not one of postgres, echodb, nats, echo, late")]
+    [InlineData("--replicas", "postgres=2", "--replicas names postgres")]
+    public async Task A_wrong_option_is_explained_and_ends_with_2(string option, string value, string explanation)
+    {
+        await using var host = HostProcess.Start(["--no-dashboard", option, value]);
+        Assert.Equal(2, await host.Exited());
+        Assert.Contains(explanation, host.Output, StringComparison.Ordinal);
+        Assert.Empty(host.Family());
     }
 
     [Fact]
@@ -227,18 +240,6 @@ public sealed class StackTests
         catch (HttpRequestException)
         {
             return false;
-        }
-    }
-
-    /// <summary>Another process changes the world and has no way to tell us; one deadline for all, with what the host said when it passes.</summary>
-    private static async Task Eventually(Func<bool> isTrue, HostProcess host)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
-        var begun = Stopwatch.StartNew();
-        while (!isTrue())
-        {
-            Assert.True(begun.Elapsed < Deadline, host.Output);
-            await timer.WaitForNextTickAsync(Ct);
         }
     }
 }

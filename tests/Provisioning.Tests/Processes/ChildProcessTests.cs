@@ -85,12 +85,13 @@ public sealed class ChildProcessTests
         await using var child = ChildProcess.Start(new ChildProcessStart("env")
         {
             InheritEnvironment = false,
-            Environment = new Dictionary<string, string?> { ["GIVEN"] = "yes" },
+            Environment = new Dictionary<string, string?> { ["GIVEN"] = "yes", ["Logging__LogLevel__With.Dots"] = "too" },
             OnLine = line => lines.Enqueue(line.Text),
         });
 
         await child.Exited.WaitAsync(Deadline, TestContext.Current.CancellationToken);
         Assert.Contains("GIVEN=yes", lines);
+        Assert.Contains("Logging__LogLevel__With.Dots=too", lines);
         Assert.DoesNotContain(lines, line => line.Contains("swordfish", StringComparison.Ordinal));
     }
 
