@@ -13,6 +13,9 @@ namespace AgentPlatform.Sessions.Terminals;
 /// </remarks>
 internal static class SessionProcesses
 {
+    /// <summary>For a session whose leader is gone: only the mark and what descends from it is looked for.</summary>
+    public const int NoLeader = -1;
+
     private const int KillRoundsMax = 20;
 
     public static void Signal(int leader, string session, params ReadOnlySpan<int> signals)

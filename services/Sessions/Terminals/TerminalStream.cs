@@ -45,12 +45,15 @@ public sealed class TerminalStream(TerminalOptions options)
     }
 
     /// <summary>Subscribes now, so that nothing that follows is missed; the frames come when they are enumerated.</summary>
-    public IAsyncEnumerable<TerminalFrame> Subscribe(long after, CancellationToken ct)
+    /// <param name="after">The number of the last piece known; 0 for all that is still there.</param>
+    /// <param name="ct">Ends the enumeration.</param>
+    /// <param name="isViewer">Counts against the bound; false for the service's own feed.</param>
+    public IAsyncEnumerable<TerminalFrame> Subscribe(long after, CancellationToken ct, bool isViewer = true)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(after);
         lock (_gate)
         {
-            if (_subscribers.Count >= options.SubscribersMax)
+            if (isViewer && _subscribers.Count(subscriber => subscriber.IsViewer) >= options.SubscribersMax)
             {
                 throw new TerminalException($"The terminal has {options.SubscribersMax} viewers already (Sessions:Terminal:SubscribersMax).");
             }
@@ -65,7 +68,7 @@ public sealed class TerminalStream(TerminalOptions options)
                 backlog.Add(_ended);
                 return Enumerate(backlog, subscriber: null, ct);
             }
-            var subscriber = new Subscriber(options.SubscriberChunksMax);
+            var subscriber = new Subscriber(options.SubscriberChunksMax, isViewer);
             _subscribers.Add(subscriber);
             return Enumerate(backlog, subscriber, ct);
         }
@@ -151,8 +154,10 @@ public sealed class TerminalStream(TerminalOptions options)
         }
     }
 
-    private sealed class Subscriber(int framesMax)
+    private sealed class Subscriber(int framesMax, bool isViewer)
     {
+        public bool IsViewer => isViewer;
+
         public Channel<TerminalFrame> Frames { get; } = Channel.CreateBounded<TerminalFrame>(
             new BoundedChannelOptions(framesMax) { FullMode = BoundedChannelFullMode.Wait, SingleReader = true, SingleWriter = true });
 

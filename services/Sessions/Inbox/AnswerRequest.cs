@@ -1,0 +1,63 @@
+using AgentPlatform.Contracts;
+using AgentPlatform.ServiceDefaults;
+using StreamWriter = AgentPlatform.Messaging.StreamWriter;
+
+namespace AgentPlatform.Sessions.Inbox;
+
+/// <summary>A human's answer.</summary>
+public sealed record AnswerRequest(RequestId Id, Decision Decision, string? Comment, string By, DateTimeOffset Now)
+{
+    private const int CommentCharactersMax = 10_000;
+
+    /// <summary>Pure. The same answer again is no new fact; one that comes too late finds the request expired, whether or not the clock's own message has arrived.</summary>
+    public static (HumanRequestEvent[] Facts, object[] Outgoing) Decide(AnswerRequest command, HumanRequest request)
+    {
+        switch (request)
+        {
+            case HumanRequest.Pending p when p.IsOverdue(command.Now):
+                return ([new HumanRequestEvent.Expired(command.Now)], [RequestPublisher.Expired(p.Question, command.Now)]);
+            case HumanRequest.Pending p when p.Question.AskedBy == command.By:
+                throw new ProblemException(StatusCodes.Status403Forbidden, "own-request", $"'{command.By}' asked for this and cannot answer it; somebody else with the role approver, operator or owner can");
+            case HumanRequest.Pending p:
+                var fact = new HumanRequestEvent.Decided(command.Decision, command.By, command.Comment, command.Now);
+                return ([fact], [RequestPublisher.Decided(p.Question, fact)]);
+            case HumanRequest.Answered a when a.Decision == command.Decision:
+                return ([], []);
+            case HumanRequest.Answered a:
+                throw Conflict($"'{a.By}' has answered '{a.Decision}' already, and an answer is final");
+            case HumanRequest.Expired e:
+                throw Conflict($"The request expired at {e.At:O}; nobody waits for the answer any more");
+            case HumanRequest.Withdrawn w:
+                throw Conflict($"The request was taken back: {w.Reason}");
+            default:
+                throw ProblemException.NotFound("request", command.Id);
+        }
+    }
+
+    /// <summary><c>POST /v1/requests/{id}/decide</c></summary>
+    public static async Task<RequestView> Handle(RequestId id, DecideRequest answer, HttpContext http, StreamWriter streams, TimeProvider time, CancellationToken ct)
+    {
+        if (answer.Decision is not (Decision.Approve or Decision.Deny))
+        {
+            throw new ProblemException(StatusCodes.Status400BadRequest, "bad-decision", "decision must be 'approve' or 'deny'; only the clock lets a request expire");
+        }
+        if (answer.Comment?.Length > CommentCharactersMax)
+        {
+            throw new ProblemException(StatusCodes.Status400BadRequest, "comment-too-long", $"A comment has at most {CommentCharactersMax} characters");
+        }
+        var command = new AnswerRequest(id, answer.Decision, answer.Comment, http.User.Identity!.Name!, time.GetUtcNow());
+        string? run = null;
+        var (after, _) = await streams.Write(
+            HumanRequest.Stream, id.ToString(),
+            state =>
+            {
+                run = HumanRequest.Show(state)?.Run?.ToString();
+                return Decide(command, state);
+            },
+            session => session.CorrelationId = run,
+            ct);
+        return after is HumanRequest.Expired e ? throw Conflict($"The request expired at {e.Question.ExpiresAt:O}; the answer came too late") : HumanRequest.Show(after)!;
+    }
+
+    private static ProblemException Conflict(string why) => new(StatusCodes.Status409Conflict, "request-over", why);
+}

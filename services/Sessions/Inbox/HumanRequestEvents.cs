@@ -1,0 +1,27 @@
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+
+namespace AgentPlatform.Sessions.Inbox;
+
+/// <summary>What can happen to a request to a human.</summary>
+public abstract record HumanRequestEvent
+{
+    private HumanRequestEvent()
+    {
+    }
+
+    [StoredAs("request-asked.1")]
+    public sealed record Asked(
+        RequestId Id, RequestKind Kind, string Title, string Detail, string CallHash, RunId? Run, string? Task, string AskedBy, DateTimeOffset At, DateTimeOffset? ExpiresAt)
+        : HumanRequestEvent;
+
+    /// <param name="Decision">Approve or Deny; a request that nobody answered is expired, not decided.</param>
+    [StoredAs("request-decided.1")]
+    public sealed record Decided(Decision Decision, string By, string? Comment, DateTimeOffset At) : HumanRequestEvent;
+
+    [StoredAs("request-expired.1")]
+    public sealed record Expired(DateTimeOffset At) : HumanRequestEvent;
+
+    [StoredAs("request-withdrawn.1")]
+    public sealed record Withdrawn(string Reason, DateTimeOffset At) : HumanRequestEvent;
+}
