@@ -1,6 +1,6 @@
 using AgentPlatform.Contracts;
 using AgentPlatform.ServiceDefaults;
-using StreamWriter = AgentPlatform.Messaging.StreamWriter;
+using DecisionWriter = AgentPlatform.Messaging.DecisionWriter;
 
 namespace AgentPlatform.Sessions.Inbox;
 
@@ -35,7 +35,7 @@ public sealed record AnswerRequest(RequestId Id, Decision Decision, string? Comm
     }
 
     /// <summary><c>POST /v1/requests/{id}/decide</c></summary>
-    public static async Task<RequestView> Handle(RequestId id, DecideRequest answer, HttpContext http, StreamWriter streams, TimeProvider time, CancellationToken ct)
+    public static async Task<RequestView> Handle(RequestId id, DecideRequest answer, HttpContext http, DecisionWriter streams, TimeProvider time, CancellationToken ct)
     {
         if (answer.Decision is not (Decision.Approve or Decision.Deny))
         {

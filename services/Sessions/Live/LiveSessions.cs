@@ -5,7 +5,7 @@ using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.Sessions.Terminals;
 using Microsoft.Extensions.Options;
-using StreamWriter = AgentPlatform.Messaging.StreamWriter;
+using DecisionWriter = AgentPlatform.Messaging.DecisionWriter;
 
 namespace AgentPlatform.Sessions.Live;
 
@@ -14,7 +14,7 @@ namespace AgentPlatform.Sessions.Live;
 /// crash leaves an open record and never an unrecorded program; the next start of the same node closes what it finds.
 /// </summary>
 public sealed partial class LiveSessions(
-    IEventStore store, StreamWriter streams, SessionFolders folders, LiveFeed feed, IOptions<SessionsOptions> options, TimeProvider time, ILogger<LiveSessions> logger) : IHostedService, IDisposable
+    IEventStore store, DecisionWriter streams, SessionFolders folders, LiveFeed feed, IOptions<SessionsOptions> options, TimeProvider time, ILogger<LiveSessions> logger) : IHostedService, IDisposable
 {
     private static readonly TimeSpan StoreAgainAfter = TimeSpan.FromSeconds(1);
     private readonly ConcurrentDictionary<SessionId, LiveSession> _live = new();
