@@ -24,6 +24,9 @@ public static class ServiceHost
         builder.Services.AddSingleton(new ServiceIdentity(service));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Logging.AddSimpleConsole(console => (console.SingleLine, console.IncludeScopes) = (true, false));
+
+        // One line per SQL statement and HTTP request drowns what an operator looks for; the traces have them. Configuration can turn them on again.
+        builder.Logging.AddFilter("Npgsql", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("System.Net.Http", LogLevel.Warning);
         builder.AddTelemetry(service);
         builder.AddAccess();
         builder.AddProblems();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -45,7 +46,12 @@ public static class EventStoreSetup
             builder.UseLoggerFactory(loggers);
         }
 
-        builder.ConfigureTracing(tracing => tracing.ConfigureCommandSpanNameProvider(command => FirstWord(command.CommandText)).ConfigureBatchSpanNameProvider(_ => "save"));
+        // Relays and listeners look for work by themselves; only what belongs to somebody's request or message is worth a span.
+        builder.ConfigureTracing(tracing => tracing
+            .ConfigureCommandFilter(_ => Activity.Current is not null)
+            .ConfigureBatchFilter(_ => Activity.Current is not null)
+            .ConfigureCommandSpanNameProvider(command => FirstWord(command.CommandText))
+            .ConfigureBatchSpanNameProvider(_ => "save"));
         return builder.Build();
     }
 

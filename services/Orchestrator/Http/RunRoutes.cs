@@ -61,7 +61,7 @@ internal static class RunRoutes
         try
         {
             var files = await gateway.ListFiles(workspace, glob: null, ct);
-            await CheckPlan.Against(plan, await tools.All(ct), files.Items.Select(f => f.Path).ToHashSet(StringComparer.Ordinal));
+            CheckPlan.Against(plan, await tools.All(ct), files.Items.Select(f => f.Path).ToHashSet(StringComparer.Ordinal));
         }
         catch (InvalidPlanException e)
         {

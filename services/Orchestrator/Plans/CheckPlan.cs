@@ -2,7 +2,7 @@ using System.IO.Enumeration;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AgentPlatform.Contracts;
-using NJsonSchema;
+using AgentPlatform.ServiceDefaults;
 
 namespace AgentPlatform.Orchestrator.Plans;
 
@@ -16,13 +16,13 @@ public static partial class CheckPlan
     /// <param name="tools">What ToolGateway offers.</param>
     /// <param name="files">What the workspace holds.</param>
     /// <exception cref="InvalidPlanException">Says everything that is wrong.</exception>
-    public static async Task Against(Plan plan, IReadOnlyCollection<ToolView> tools, IReadOnlySet<string> files)
+    public static void Against(Plan plan, IReadOnlyCollection<ToolView> tools, IReadOnlySet<string> files)
     {
         ArgumentNullException.ThrowIfNull(plan);
         var errors = PlanGraph.Check(plan).ToList();
         foreach (var task in plan.Tasks)
         {
-            errors.AddRange(await Task(task, tools, files));
+            errors.AddRange(Task(task, tools, files));
         }
 
         if (errors.Count > 0)
@@ -38,7 +38,7 @@ public static partial class CheckPlan
     /// <summary>Whether a tool's name fits one of the patterns; <c>*</c> stands for anything.</summary>
     public static bool IsMatch(IReadOnlyCollection<string> patterns, string tool) => patterns.Any(p => FileSystemName.MatchesSimpleExpression(p, tool, ignoreCase: false));
 
-    private static async Task<List<string>> Task(PlanTask task, IReadOnlyCollection<ToolView> tools, IReadOnlySet<string> files)
+    private static List<string> Task(PlanTask task, IReadOnlyCollection<ToolView> tools, IReadOnlySet<string> files)
     {
         var errors = new List<string>();
         if (task.Tool is { } call)
@@ -50,7 +50,7 @@ public static partial class CheckPlan
             }
             else
             {
-                var schema = await JsonSchema.FromJsonAsync(tool.InputSchema.GetRawText());
+                var schema = Schemas.Read(tool.InputSchema);
                 var arguments = call.Arguments?.GetRawText() ?? "{}";
                 errors.AddRange(schema.Validate(arguments).Take(10).Select(e => $"task '{task.Id}': the arguments of {tool.Name} do not fit its schema: {e.Kind} at {e.Path}"));
             }

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text.Json;
 using AgentPlatform.Contracts;
+using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Toolkits;
 using NJsonSchema;
 
@@ -17,7 +18,7 @@ public sealed class ToolRegistry
         var byName = new Dictionary<string, Entry>(StringComparer.Ordinal);
         foreach (var tool in tools)
         {
-            var entry = new Entry(tool, View(tool.Spec), JsonSchema.FromJsonAsync(tool.Spec.InputSchema.GetRawText()).GetAwaiter().GetResult());
+            var entry = new Entry(tool, View(tool.Spec), Schemas.Read(tool.Spec.InputSchema));
             if (!byName.TryAdd(tool.Spec.FullName, entry) || !byName.TryAdd(tool.Spec.Id, entry))
             {
                 throw new InvalidOperationException($"Two tools are named {tool.Spec.FullName}; a name stands for one tool");
