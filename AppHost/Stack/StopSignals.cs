@@ -3,15 +3,19 @@ using System.Runtime.InteropServices;
 namespace AgentPlatform.AppHost.Stack;
 
 /// <summary>
-/// Ctrl-C, SIGTERM and SIGHUP ask for a clean stop; the second one ends us at once, and the kernel ends our children. So does the end of
-/// <c>dotnet run</c>, which may be killed without being able to pass a signal on.
+/// Ctrl-C, SIGTERM and SIGHUP ask for a clean stop, and so does the end of <c>dotnet run</c>, which may be killed without being able to pass a
+/// signal on. Who asks again a moment later is impatient: that ends us at once, and the kernel ends our children.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
     private static readonly TimeSpan LookForParentEvery = TimeSpan.FromSeconds(1);
 
+    // A terminal, timeout(1) and a supervisor often send the same signal to us and to our group: one wish, heard twice.
+    private static readonly TimeSpan EchoMax = TimeSpan.FromSeconds(1);
+
     private readonly CancellationTokenSource asked = new();
     private readonly List<IDisposable> registrations = [];
+    private long? firstAsked;
 
     public StopSignals(TimeProvider time)
     {
@@ -19,7 +23,8 @@ internal sealed class StopSignals : IDisposable
         {
             registrations.Add(PosixSignalRegistration.Create(signal, context =>
             {
-                context.Cancel = !asked.IsCancellationRequested;
+                context.Cancel = firstAsked is not { } first || time.GetElapsedTime(first) < EchoMax;
+                firstAsked ??= time.GetTimestamp();
                 asked.Cancel();
             }));
         }

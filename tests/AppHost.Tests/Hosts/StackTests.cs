@@ -35,6 +35,17 @@ public sealed class StackTests
     }
 
     [Fact]
+    public async Task A_stop_that_is_heard_twice_at_once_is_still_clean()
+    {
+        await using var host = await HostProcess.Ready();
+        host.Send(Signal.Interrupt);
+        host.Send(Signal.Terminate);
+        Assert.Equal(0, await host.Exited());
+        Assert.False(File.Exists(Path.Combine(host.Data, "platform.json")));
+        Assert.Empty(host.Family());
+    }
+
+    [Fact]
     public async Task Nothing_is_left_when_the_host_is_killed()
     {
         await using var host = await HostProcess.Ready();
