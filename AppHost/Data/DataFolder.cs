@@ -26,6 +26,12 @@ internal sealed class DataFolder : IDisposable
 
     public string Logs => Sub("logs");
 
+    /// <summary>
+    /// A name that was drawn when the folder was made. What must lie outside of it is filed under this name, so that a folder that was deleted and made
+    /// again begins anew instead of meeting its predecessor's files.
+    /// </summary>
+    public string Instance => PrivateFiles.ReadOrMake(At("instance"), static () => Guid.CreateVersion7().ToString("n")).Trim();
+
     public string OwnerToken => At("owner.token");
 
     public string PlatformFile => PlatformFileIn(Path);

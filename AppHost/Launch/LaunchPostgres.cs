@@ -17,6 +17,7 @@ internal sealed class LaunchPostgres : IPostgres
         {
             Programs = programs,
             DataFolder = stack.Data.At("postgres"),
+            SharedName = stack.Data.Instance,
             PasswordFile = stack.Credentials.PostgresPasswordFile,
             Port = stack.PortOf(resource, resource.Endpoints[0]),
             OnLine = log.Write,

@@ -63,6 +63,8 @@ public sealed class DistributedApplication(IReadOnlyList<Resource> resources, Pa
             return await RunPlan.Run(agentctl!, options.Plan, options.DataFolder, stopping);
         }
 
+        WorkspacesFolder.Prepare(data, terminal.Say);
+
         using (data)
         {
             return await RunOwn(chosen, options, data, terminal, agentctl, stopping);

@@ -26,7 +26,7 @@ internal sealed record PostgresAccount(UnixUser? User, string DataFolder, Postgr
         var data = options.DataFolder;
         if (!await Can(user, "cd \"$0\"", ExistingPart(data), ct))
         {
-            data = Path.Combine(options.SharedFolder, Hash(options.DataFolder), "postgres");
+            data = Path.Combine(options.SharedFolder, options.SharedName ?? Hash(options.DataFolder), "postgres");
             options.Progress($"PostgreSQL runs as user {user.Name}, who cannot reach {options.DataFolder}: its data is in {data}");
         }
 

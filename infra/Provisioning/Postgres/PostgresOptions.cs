@@ -27,6 +27,9 @@ public sealed record PostgresOptions
     /// </summary>
     public string SharedFolder { get; init; } = Environment.GetEnvironmentVariable("AGENTPLATFORM_SHARED") is { Length: > 0 } own ? own : "/var/lib/agentplatform";
 
+    /// <summary>Names this server below <see cref="SharedFolder"/>; a hash of <see cref="DataFolder"/> when null. Give a random one to begin anew when the data folder does.</summary>
+    public string? SharedName { get; init; }
+
     /// <summary>False: commits do not wait for the disk. A crash of the server loses nothing, a crash of the machine may lose everything. For tests.</summary>
     public bool IsDurable { get; init; } = true;
 
