@@ -4,10 +4,15 @@ using AgentPlatform.EventStore;
 namespace AgentPlatform.ServiceDefaults;
 
 /// <summary>Says which sequences a service's store holds, as ranges: what Audit compares itself with.</summary>
-internal static class StoreSequencesQuery
+public static class StoreSequencesQuery
 {
     private const int RangesMax = 10_000;
 
+    /// <summary>One page of ranges.</summary>
+    /// <param name="service">Whose store it is.</param>
+    /// <param name="store">The store.</param>
+    /// <param name="ct">Cancels the read.</param>
+    /// <param name="after">Begin after this sequence.</param>
     public static async Task<StoreSequences> Handle(ServiceIdentity service, IEventStore store, CancellationToken ct, long after = 0)
     {
         // Neighbours have the same difference between sequence and row number: one group is one range without holes.

@@ -1,3 +1,10 @@
-var builder = WebApplication.CreateBuilder(args);
-var app = builder.Build();
-app.Run();
+using AgentPlatform.Audit;
+using AgentPlatform.Contracts;
+using AgentPlatform.ServiceDefaults;
+
+var builder = ServiceHost.CreateBuilder(args, ServiceNames.Audit);
+builder.AddAudit();
+
+var app = builder.BuildService();
+app.MapAudit();
+await app.RunAsync();

@@ -19,7 +19,7 @@ public static class ModelFabricRoutes
     {
         services.AddOptions<ModelFabricOptions>().Bind(configuration.GetSection(ModelFabricOptions.Section)).ValidateOnStart();
         services.AddSingleton<IValidateOptions<ModelFabricOptions>, ModelFabricOptions.Validator>();
-        services.AddSingleton(MasterKeySource.FromEnvironment(configuration));
+        services.AddSingleton(MasterKeySource.From(configuration));
         services.AddSingleton<CallsInFlight>();
         services.AddSingleton<ProviderKeys>();
         services.AddSingleton<ProviderCatalog>();

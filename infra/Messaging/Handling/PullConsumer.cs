@@ -41,9 +41,12 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
 
                 using var overdue = CancellationTokenSource.CreateLinkedTokenSource(ct);
                 var woken = _wake.Reader.ReadAsync(overdue.Token).AsTask();
-                if (await Task.WhenAny(woken, Task.Delay(PullFor + TimeSpan.FromSeconds(1), time, overdue.Token)) != woken)
+                var first = await Task.WhenAny(woken, Task.Delay(PullFor + TimeSpan.FromSeconds(1), time, overdue.Token));
+
+                // A stop cancels both, and either may come first.
+                ct.ThrowIfCancellationRequested();
+                if (first != woken)
                 {
-                    ct.ThrowIfCancellationRequested();
                     AskAgain();
                 }
 

@@ -2,7 +2,7 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Providers;
-using AgentPlatform.ModelFabric.Vault;
+using AgentPlatform.ServiceDefaults.Vault;
 using Npgsql;
 
 namespace AgentPlatform.ModelFabric.Calls;

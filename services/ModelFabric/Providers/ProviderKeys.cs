@@ -1,6 +1,7 @@
 using System.Text;
 using AgentPlatform.ModelFabric.Chat;
 using AgentPlatform.ModelFabric.Vault;
+using AgentPlatform.ServiceDefaults.Vault;
 
 namespace AgentPlatform.ModelFabric.Providers;
 
@@ -44,6 +45,5 @@ public sealed class ProviderKeys(MasterKeySource master)
 /// <summary>The master key if the service was given one.</summary>
 public sealed record MasterKeySource(MasterKey? Key)
 {
-    public static MasterKeySource FromEnvironment(IConfiguration configuration) =>
-        new(configuration[MasterKey.FileVariable] is { Length: > 0 } file ? MasterKey.FromFile(file) : null);
+    public static MasterKeySource From(IConfiguration configuration) => new(MasterKey.From(configuration));
 }

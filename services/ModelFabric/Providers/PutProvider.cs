@@ -1,4 +1,5 @@
 using AgentPlatform.ModelFabric.Vault;
+using AgentPlatform.ServiceDefaults.Vault;
 using AgentPlatform.ServiceDefaults;
 using Microsoft.Extensions.Options;
 

@@ -1,6 +1,6 @@
 using AgentPlatform.Contracts;
+using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
-using DecisionWriter = AgentPlatform.Messaging.DecisionWriter;
 
 namespace AgentPlatform.Sessions.Inbox;
 

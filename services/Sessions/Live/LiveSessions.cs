@@ -5,7 +5,6 @@ using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.Sessions.Terminals;
 using Microsoft.Extensions.Options;
-using DecisionWriter = AgentPlatform.Messaging.DecisionWriter;
 
 namespace AgentPlatform.Sessions.Live;
 

@@ -3,7 +3,7 @@ using System.Text;
 using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Providers;
-using AgentPlatform.ModelFabric.Vault;
+using AgentPlatform.ServiceDefaults.Vault;
 using AgentPlatform.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;

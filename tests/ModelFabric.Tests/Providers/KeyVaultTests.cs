@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using AgentPlatform.ModelFabric.Vault;
+using AgentPlatform.ServiceDefaults.Vault;
 
 namespace AgentPlatform.ModelFabric.Tests.Providers;
 

@@ -14,6 +14,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentPlatform.Sessions.Tests.Fixtures;
 
@@ -71,17 +72,6 @@ public sealed class SessionsHost : IAsyncDisposable
         await session.SaveChanges(default);
     }
 
-    /// <summary>What is published from now on.</summary>
-    public async Task<ConcurrentQueue<JsonNode>> Listen(string subject)
-    {
-        var heard = new ConcurrentQueue<JsonNode>();
-        var nats = Services.GetRequiredService<NatsLink>();
-        await nats.Subscribe(subject, (_, _, payload) => heard.Enqueue(JsonNode.Parse(payload)!), default);
-        // An answer to a request proves that the server has taken the subscription that went before it.
-        await nats.Request("$JS.API.INFO", [], default);
-        return heard;
-    }
-
     public async Task<ClientWebSocket> Connect(SessionId id, string role, long after = 0)
     {
         var socket = new ClientWebSocket();
@@ -105,8 +95,7 @@ public abstract class HostFixture(Servers servers) : IAsyncLifetime
 {
     private readonly List<SessionsHost> _hosts = [];
     private string _database = "";
-
-    protected Servers Servers => servers;
+    private NatsLink? _listener;
 
     protected string Data { get; } = Directory.CreateTempSubdirectory("sessions-").FullName;
 
@@ -118,6 +107,7 @@ public abstract class HostFixture(Servers servers) : IAsyncLifetime
         {
             await host.DisposeAsync();
         }
+        _listener?.Dispose();
         Directory.Delete(Data, recursive: true);
         GC.SuppressFinalize(this);
     }
@@ -127,6 +117,18 @@ public abstract class HostFixture(Servers servers) : IAsyncLifetime
         var host = await SessionsHost.Start(servers, _database, Data, settings);
         _hosts.Add(host);
         return host;
+    }
+
+    /// <summary>What is published from now on, whichever host publishes it.</summary>
+    protected async Task<ConcurrentQueue<JsonNode>> Listen(string subject)
+    {
+        _listener ??= new NatsLink("listener", new MessagingOptions { Url = servers.Nats.Url }, NullLogger<NatsLink>.Instance);
+        await _listener.WaitConnected(default);
+        var heard = new ConcurrentQueue<JsonNode>();
+        _listener.Subscribe(subject, (_, _, payload) => heard.Enqueue(JsonNode.Parse(payload)!));
+        // An answer to a request proves that the server has taken the subscription that went before it.
+        await _listener.Request("$JS.API.INFO", [], default);
+        return heard;
     }
 
     protected async Task Stop(SessionsHost host)

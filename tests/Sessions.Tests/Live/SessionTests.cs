@@ -28,7 +28,7 @@ public sealed class SessionTests(Servers servers) : HostFixture(servers)
         var seen = await socket.UntilText("23-typed");
         Assert.Contains("25 90", Frames.Text(seen), StringComparison.Ordinal);
         await socket.Say(new { type = "resize", columns = 101, rows = 31 });
-        await socket.Until(frames => frames.Any(frame => (string)frame["type"]! == "resized"), "resized");
+        var between = await socket.Until(frames => frames.Any(frame => (string)frame["type"]! == "resized"), "resized");
         await socket.Type("stty size\n");
         var later = await socket.UntilText("31 101");
 
@@ -37,7 +37,7 @@ public sealed class SessionTests(Servers servers) : HostFixture(servers)
         using var resumed = await host.Connect(opened.Id, "viewer", last);
         var rest = await resumed.UntilText("31 101");
         Assert.Equal(last + 1, (long)rest.First(frame => (string)frame["type"]! == "output")["seq"]!);
-        Assert.Equal(Frames.Text(later), Frames.Text(rest));
+        Assert.Equal(Frames.Text(between) + Frames.Text(later), Frames.Text(rest));
         Assert.True((await host.Api("viewer").Get(opened.Id)).LastSequence > last);
 
         var closed = await host.Api("operator").Close(opened.Id);
@@ -86,7 +86,7 @@ public sealed class SessionTests(Servers servers) : HostFixture(servers)
     public async Task Live_frames_go_out_on_nats_as_they_happen()
     {
         var host = await Start();
-        var heard = await host.Listen("live.terminal.*");
+        var heard = await Listen("live.terminal.*");
         var session = await host.Api("owner").Open(new OpenSessionRequest(SessionKind.Terminal));
         using var socket = await host.Connect(session.Id, "owner");
         await socket.Type("echo $((40+4))-live; exit 5\n");
@@ -146,7 +146,7 @@ public sealed class SessionTests(Servers servers) : HostFixture(servers)
         var crashed = await Start();
         var id = SessionId.New();
         var store = crashed.Services.GetRequiredService<IEventStore>();
-        await crashed.Services.GetRequiredService<Messaging.StreamWriter>().Write(
+        await crashed.Services.GetRequiredService<DecisionWriter>().Write(
             SessionRecord.Stream, id.ToString(),
             _ => ([new SessionEvent.SessionOpened(id, SessionKind.Terminal, null, 80, 24, Environment.MachineName, "owner", DateTimeOffset.UtcNow)], []), _ => { }, default);
         using var stubborn = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", "trap '' HUP; exec sleep 1000"]) { Environment = { ["AGENTPLATFORM_SESSION"] = id.ToString() } })!;

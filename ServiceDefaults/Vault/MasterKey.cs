@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Configuration;
 
-namespace AgentPlatform.ModelFabric.Vault;
+namespace AgentPlatform.ServiceDefaults.Vault;
 
 /// <summary>
 /// The key-encryption key: 32 bytes in a file outside the database. Each purpose gets its own key derived from it,
@@ -9,10 +10,14 @@ namespace AgentPlatform.ModelFabric.Vault;
 /// </summary>
 public sealed class MasterKey
 {
+    /// <summary>The setting that names the file.</summary>
     public const string FileVariable = "AGENTPLATFORM_MASTER_KEY_FILE";
+
     private const int Length = 32;
     private readonly byte[] _key;
 
+    /// <summary>Takes a key that is already in memory.</summary>
+    /// <param name="key">32 bytes.</param>
     public MasterKey(ReadOnlySpan<byte> key)
     {
         if (key.Length != Length)
@@ -23,6 +28,8 @@ public sealed class MasterKey
     }
 
     /// <summary>Reads the key file; refuses one that others on the machine can read.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="InvalidOperationException">The file is missing, open to others, or no key.</exception>
     public static MasterKey FromFile(string path)
     {
         if (!File.Exists(path))
@@ -42,9 +49,19 @@ public sealed class MasterKey
                 $"The master key file {path} has {key.Length} bytes instead of {Length}. Restore it from its backup: what was sealed under it cannot be opened with another key.");
     }
 
-    /// <summary>The key for one purpose, for example <c>modelfabric/provider-keys/1</c>.</summary>
+    /// <summary>The key that <see cref="FileVariable"/> names; null when it names none.</summary>
+    /// <param name="configuration">The service's configuration.</param>
+    public static MasterKey? From(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return configuration[FileVariable] is { Length: > 0 } file ? FromFile(file) : null;
+    }
+
+    /// <summary>The key for one purpose.</summary>
+    /// <param name="purpose">For example <c>modelfabric/provider-keys/1</c>.</param>
     public byte[] For(string purpose) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, Length, salt: null, info: Encoding.UTF8.GetBytes("agentplatform/" + purpose));
 
+    /// <summary>Never the key.</summary>
     public override string ToString() => "[master key]";
 }
