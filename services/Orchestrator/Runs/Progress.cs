@@ -42,19 +42,26 @@ internal sealed class Progress
 
     private void Go()
     {
+        // After every single result, whatever has become ready goes before the next result takes effect: whether two results arrived together or one after
+        // the other must not show in the order of dispatch.
+        DispatchReady();
         while (Scheduler.NextSettled(Run) is { } task)
         {
             TakeEffect(task, Run.Tasks[task]);
-        }
-
-        while (Scheduler.NextDispatch(Run) is var (task, worker))
-        {
-            Dispatch(task, worker);
+            DispatchReady();
         }
 
         if (Run.Tasks.Values.All(t => TaskMoves.IsEnd(t.State)))
         {
             End();
+        }
+    }
+
+    private void DispatchReady()
+    {
+        while (Scheduler.NextDispatch(Run) is var (task, worker))
+        {
+            Dispatch(task, worker);
         }
     }
 
