@@ -27,6 +27,6 @@ public sealed partial class ForgetAnswers(EventModelCallLog calls, IOptions<Mode
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    [LoggerMessage(3111, LogLevel.Warning, "Old answers could not be deleted: {Cause}; next try in {Delay}")]
+    [LoggerMessage(4211, LogLevel.Warning, "Old answers could not be deleted: {Cause}; next try in {Delay}")]
     private partial void NotForgotten(string cause, TimeSpan delay);
 }

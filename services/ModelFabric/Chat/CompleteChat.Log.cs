@@ -2,12 +2,12 @@ namespace AgentPlatform.ModelFabric.Chat;
 
 public sealed partial class CompleteChat
 {
-    [LoggerMessage(3101, LogLevel.Error, "Call {Call} to {Model} failed inside the gateway; this is a bug, the client was told 'internal_error'")]
+    [LoggerMessage(4201, LogLevel.Error, "Call {Call} to {Model} failed inside the gateway; this is a bug, the client was told 'internal_error'")]
     private partial void CallBroke(Exception exception, Guid call, string model);
 
-    [LoggerMessage(3102, LogLevel.Error, "The record of call {Call} could not be stored; the call is missing from the history until the store is back")]
+    [LoggerMessage(4202, LogLevel.Error, "The record of call {Call} could not be stored; the call is missing from the history until the store is back")]
     private partial void RecordLost(Exception exception, Guid call);
 
-    [LoggerMessage(3103, LogLevel.Information, "Call {Call} to {Model} ended as {ErrorClass} with status {Status}")]
+    [LoggerMessage(4203, LogLevel.Information, "Call {Call} to {Model} ended as {ErrorClass} with status {Status}")]
     private partial void CallFailed(Guid call, string model, string errorClass, int status);
 }

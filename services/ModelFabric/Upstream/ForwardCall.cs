@@ -45,8 +45,8 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
                 throw ModelCallException.Upstream("upstream_not_streaming",
                     $"Provider '{provider.Name}' was asked to stream and answered with {response.Content.Headers.ContentType?.MediaType ?? "no content type"}.");
             }
-            await using var body2 = await response.Content.ReadAsStreamAsync(patience.Token);
-            await new RelayEvents(provider.Name, sink, patience, _options, Echo(key)).Run(body2);
+            await using var events = await response.Content.ReadAsStreamAsync(patience.Token);
+            await new RelayEvents(provider.Name, sink, patience, _options, Echo(key)).Run(events);
         }
         catch (OperationCanceledException stopped)
         {

@@ -88,6 +88,6 @@ public sealed class IdempotencyTests : IAsyncLifetime
 
         Assert.Equal("store_unavailable", (string)(await keyed.Error(503))["code"]!);
         Assert.Equal(HttpStatusCode.OK, free.StatusCode);
-        Assert.Contains("3102", _fabric.Logs.Text, StringComparison.Ordinal);
+        Assert.Contains("4202", _fabric.Logs.Text, StringComparison.Ordinal);
     }
 }

@@ -9,10 +9,8 @@ public sealed class TerminalStreamTests
     [Fact]
     public async Task A_subscriber_gets_the_backlog_and_then_what_is_new_each_piece_once()
     {
-        var stream = new TerminalStream(new TerminalOptions());
         const int pieces = 20_000;
-        var options = new TerminalOptions { ScrollbackChunksMax = pieces, SubscriberChunksMax = pieces };
-        stream = new TerminalStream(options);
+        var stream = new TerminalStream(new TerminalOptions { ScrollbackChunksMax = pieces, SubscriberChunksMax = pieces });
         using var halfway = new SemaphoreSlim(0);
         var writer = Task.Run(() =>
         {
