@@ -22,6 +22,9 @@ public abstract record Attempt
     /// <summary>Not there yet.</summary>
     public sealed record NotStarted : Attempt;
 
+    /// <summary>Cancelled before it began; a start that comes later is ignored.</summary>
+    public sealed record CalledOff : Attempt;
+
     /// <summary>At work.</summary>
     /// <param name="About">What it is about.</param>
     /// <param name="Steps">The model's answers so far, each with the tool calls that followed.</param>
@@ -47,6 +50,7 @@ public abstract record Attempt
     public static Attempt Evolve(Attempt attempt, AttemptEvent fact) => (attempt, fact) switch
     {
         (NotStarted, AttemptEvent.AttemptStarted f) => new Working(f, [], 0, [], ImmutableSortedDictionary<string, Artifact>.Empty.WithComparers(StringComparer.Ordinal), null, 0, 0),
+        (NotStarted, AttemptEvent.AttemptCalledOff) => new CalledOff(),
         (Working w, AttemptEvent.ModelAsked f) => w with { AskedStep = f.Step },
         (Working w, AttemptEvent.ModelAnswered f) => w with { Steps = w.Steps.Add(new AgentStep(f.Step, f.Text, [.. f.Calls], [])), Tokens = w.Tokens + f.InputTokens + f.OutputTokens },
         (Working w, AttemptEvent.ToolWanted f) => w with { Open = w.Open.Add(f.Invocation), Steps = w.WithWanted(f), ToolCalls = w.ToolCalls + 1 },

@@ -16,6 +16,10 @@ public abstract record AttemptEvent
     [StoredAs("attempt-started.1")]
     public sealed record AttemptStarted(RunId Run, string Task, int Attempt, WorkspaceId Workspace, PlanTask Plan, string Role, DateTimeOffset At, DateTimeOffset Deadline) : AttemptEvent;
 
+    /// <summary>Nobody waits for the attempt any more, and it has not begun: it never will.</summary>
+    [StoredAs("attempt-called-off.1")]
+    public sealed record AttemptCalledOff(string Reason, DateTimeOffset At) : AttemptEvent;
+
     /// <summary>The model is asked for a step.</summary>
     [StoredAs("model-asked.1")]
     public sealed record ModelAsked(int Step, DateTimeOffset At) : AttemptEvent;

@@ -14,7 +14,14 @@ public static class EndAttempt
     public static (AttemptEvent[] Facts, object[] Outgoing) Handle(CancelAttempt message, Attempt attempt, MessageContext context)
     {
         ArgumentNullException.ThrowIfNull(message);
-        return attempt is Attempt.Working working ? Failed(working, context.Now, "cancelled", message.Reason, retryable: false) : ([], []);
+        return attempt switch
+        {
+            Attempt.Working working => Failed(working, context.Now, "cancelled", message.Reason, retryable: false),
+
+            // A retry that waits for its pause, or a start that is still on its way, must not begin after the run has ended.
+            Attempt.NotStarted => ([new AttemptEvent.AttemptCalledOff(message.Reason, context.Now)], []),
+            _ => ([], []),
+        };
     }
 
     internal static (AttemptEvent[] Facts, object[] Outgoing) Failed(Attempt.Working working, DateTimeOffset now, string cause, string reason, bool retryable)

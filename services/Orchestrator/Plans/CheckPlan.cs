@@ -2,6 +2,7 @@ using System.IO.Enumeration;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AgentPlatform.Contracts;
+using AgentPlatform.Orchestrator.Runs;
 using AgentPlatform.ServiceDefaults;
 
 namespace AgentPlatform.Orchestrator.Plans;
@@ -20,6 +21,11 @@ public static partial class CheckPlan
     {
         ArgumentNullException.ThrowIfNull(plan);
         var errors = PlanGraph.Check(plan).ToList();
+        if (plan.Artifacts is { Length: > 0 } && plan.Tasks.Any(t => t.Id == StartRun.VerifyArtifacts))
+        {
+            errors.Add($"the task that checks the promised artifacts is added under the name '{StartRun.VerifyArtifacts}'; give yours another id");
+        }
+
         foreach (var task in plan.Tasks)
         {
             errors.AddRange(Task(task, tools, files));
@@ -50,9 +56,7 @@ public static partial class CheckPlan
             }
             else
             {
-                var schema = Schemas.Read(tool.InputSchema);
-                var arguments = call.Arguments?.GetRawText() ?? "{}";
-                errors.AddRange(schema.Validate(arguments).Take(10).Select(e => $"task '{task.Id}': the arguments of {tool.Name} do not fit its schema: {e.Kind} at {e.Path}"));
+                errors.AddRange(Misfits(tool, call.Arguments).Select(misfit => $"task '{task.Id}': the arguments of {tool.Name} do not fit its schema: {misfit}"));
             }
 
             errors.AddRange(InputPaths(call.Arguments).Where(path => !files.Contains(path))
@@ -71,6 +75,19 @@ public static partial class CheckPlan
         }
 
         return errors;
+    }
+
+    private static List<string> Misfits(ToolView tool, JsonElement? arguments)
+    {
+        var schema = Schemas.Read(tool.InputSchema);
+        try
+        {
+            return [.. schema.Validate(arguments?.GetRawText() ?? "{}").Take(10).Select(e => $"{e.Kind} at {e.Path}")];
+        }
+        catch (Newtonsoft.Json.JsonException e)
+        {
+            return [e.Message];
+        }
     }
 
     // Nothing writes below inputs/, so a path there must exist before the run starts.

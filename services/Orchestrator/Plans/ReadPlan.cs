@@ -34,14 +34,34 @@ public static class ReadPlan
             throw new InvalidPlanException($"The plan has {text.Length} characters; {CharactersMax} are allowed. Move large texts into input files");
         }
 
-        var json = sent.ValueKind == JsonValueKind.String ? YamlToJson.Read(text) : JsonNode.Parse(text);
+        var json = sent.ValueKind == JsonValueKind.String ? YamlToJson.Read(text) : Parse(text);
         if (json is not JsonObject plan)
         {
             throw new InvalidPlanException("A plan is a mapping with 'name' and 'tasks'");
         }
 
-        var errors = Form.Value.Validate(plan.ToJsonString()).SelectMany(e => Explain(e, plan)).Distinct(StringComparer.Ordinal).Take(50).ToList();
-        return errors.Count > 0 ? throw new InvalidPlanException(errors) : plan.Deserialize<Plan>(ContractJson.Options)!;
+        try
+        {
+            var errors = Form.Value.Validate(plan.ToJsonString()).SelectMany(e => Explain(e, plan)).Distinct(StringComparer.Ordinal).Take(50).ToList();
+            return errors.Count > 0 ? throw new InvalidPlanException(errors) : plan.Deserialize<Plan>(ContractJson.Options)!;
+        }
+        catch (Exception e) when (e is JsonException or Newtonsoft.Json.JsonException)
+        {
+            // What a schema cannot say, such as a number that is larger than any number.
+            throw new InvalidPlanException($"The plan holds a value that cannot be read: {e.Message}");
+        }
+    }
+
+    private static JsonNode? Parse(string text)
+    {
+        try
+        {
+            return JsonNode.Parse(text, documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidPlanException($"The plan is no valid JSON: {e.Message}");
+        }
     }
 
     private static IEnumerable<string> Explain(ValidationError error, JsonObject plan)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
 namespace AgentPlatform.Orchestrator.Plans;
@@ -11,13 +12,16 @@ internal static class YamlToJson
     // Aliases let a small text stand for an enormous tree; what a plan may need stays far below this.
     private const int NodesMax = 100_000;
 
+    // What reads a tree calls itself once for each level; as deep as the stack would be a crash of the process, not an error.
+    private const int DepthMax = 48;
+
     /// <exception cref="InvalidPlanException">The text is no YAML; the message has line and column.</exception>
     public static JsonNode? Read(string text)
     {
         var stream = new YamlStream();
         try
         {
-            stream.Load(new StringReader(text));
+            stream.Load(new BoundedParser(text));
         }
         catch (YamlException e)
         {
@@ -30,11 +34,17 @@ internal static class YamlToJson
         }
 
         var nodes = 0;
-        return Convert(stream.Documents[0].RootNode, ref nodes);
+        return Convert(stream.Documents[0].RootNode, ref nodes, depth: 0);
     }
 
-    private static JsonNode? Convert(YamlNode node, ref int nodes)
+    private static JsonNode? Convert(YamlNode node, ref int nodes, int depth)
     {
+        // An alias may stand for the very value it is in, so the bound of the text is not enough.
+        if (depth > DepthMax)
+        {
+            throw TooDeep(node.Start.Line);
+        }
+
         if (++nodes > NodesMax)
         {
             throw new InvalidPlanException($"The plan has more than {NodesMax} values; split it");
@@ -46,7 +56,7 @@ internal static class YamlToJson
                 var map = new JsonObject();
                 foreach (var (key, value) in mapping.Children)
                 {
-                    map[(key as YamlScalarNode)?.Value ?? throw new InvalidPlanException($"Line {key.Start.Line}: a key must be a plain text")] = Convert(value, ref nodes);
+                    map[(key as YamlScalarNode)?.Value ?? throw new InvalidPlanException($"Line {key.Start.Line}: a key must be a plain text")] = Convert(value, ref nodes, depth + 1);
                 }
 
                 return map;
@@ -54,7 +64,7 @@ internal static class YamlToJson
                 var list = new JsonArray();
                 foreach (var item in sequence.Children)
                 {
-                    list.Add(Convert(item, ref nodes));
+                    list.Add(Convert(item, ref nodes, depth + 1));
                 }
 
                 return list;
@@ -85,4 +95,21 @@ internal static class YamlToJson
     }
 
     private static bool IsNumber(string text) => char.IsAsciiDigit(text[^1]) && (char.IsAsciiDigit(text[0]) || text[0] is '-' or '+' or '.') && !text.Contains(':', StringComparison.Ordinal);
+
+    private static InvalidPlanException TooDeep(long line) => new($"Line {line}: the plan is nested more than {DepthMax} levels deep; no part of a plan needs that");
+
+    private sealed class BoundedParser(string text) : IParser
+    {
+        private readonly Parser _parser = new(new StringReader(text));
+        private int _depth;
+
+        public ParsingEvent? Current => _parser.Current;
+
+        public bool MoveNext()
+        {
+            var moved = _parser.MoveNext();
+            _depth += _parser.Current?.NestingIncrease ?? 0;
+            return _depth <= DepthMax + 2 ? moved : throw TooDeep(_parser.Current!.Start.Line);   // The stream and the document are levels of their own.
+        }
+    }
 }

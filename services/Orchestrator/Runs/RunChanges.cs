@@ -11,10 +11,17 @@ internal static class RunChanges
     public static Run.Active Change(this Run.Active run, string task, Func<TaskProgress, TaskProgress> change) =>
         run.Tasks.TryGetValue(task, out var progress) ? run with { Tasks = run.Tasks.SetItem(task, change(progress)) } : run;
 
-    public static Run.Active Move(this Run.Active run, string task, TaskState to, Func<TaskProgress, TaskProgress> change) =>
-        run.Tasks.TryGetValue(task, out var progress) && TaskMoves.IsLegal(progress.State, to)
-            ? run.Change(task, t => change(t) with { State = to })
-            : run;
+    /// <summary>Moves a task and, if the move stands in the table, does what goes along with it; otherwise nothing changes at all.</summary>
+    public static Run.Active Move(this Run.Active run, string task, TaskState to, Func<TaskProgress, TaskProgress> change, Func<Run.Active, Run.Active>? along = null)
+    {
+        if (!run.Tasks.TryGetValue(task, out var progress) || !TaskMoves.IsLegal(progress.State, to))
+        {
+            return run;
+        }
+
+        var moved = run.Change(task, t => change(t) with { State = to });
+        return along is null ? moved : along(moved);
+    }
 
     public static Run.Active Enqueue(this Run.Active run, string task) => run with { Queue = run.Queue.Add(task), Dispatched = run.Dispatched.Add(task) };
 

@@ -9,7 +9,8 @@ public static class WhenAttemptProgressed
 {
     public static (RunEvent[] Facts, object[] Outgoing) Handle(AttemptProgressed message, Run run, MessageContext context)
     {
-        if (run is not Run.Active active || !active.IsAt(message.Task, message.Attempt))
+        // News that a result has overtaken is none any more: a late "held" would make a settled task wait for ever.
+        if (run is not Run.Active active || !active.IsAt(message.Task, message.Attempt) || active.Tasks[message.Task].Settled is not null)
         {
             return ([], []);
         }

@@ -9,7 +9,7 @@ public static class WhenRequestDecided
 {
     public static (RunEvent[] Facts, object[] Outgoing) Handle(RequestDecided message, Run run, MessageContext context)
     {
-        if (run is not Run.Active active || message.Task is not { } id || !active.Tasks.TryGetValue(id, out var task) || task.State != TaskState.WaitingApproval || task.Request != message.Request)
+        if (run is not Run.Active active || message.Task is not { } id || !active.Tasks.TryGetValue(id, out var task) || task.State != TaskState.WaitingApproval || task.Request != message.Request || task.Settled is not null)
         {
             return ([], []);
         }

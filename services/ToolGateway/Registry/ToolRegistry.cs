@@ -37,8 +37,16 @@ public sealed class ToolRegistry
     /// <summary>What is wrong with the arguments, or null.</summary>
     public string? Misfit(string name, JsonElement arguments)
     {
-        var errors = _byName[name].Schema.Validate(arguments.GetRawText());
-        return errors.Count == 0 ? null : string.Join("; ", errors.Take(5).Select(e => $"{e.Kind} at {e.Path ?? "#"}"));
+        try
+        {
+            var errors = _byName[name].Schema.Validate(arguments.GetRawText());
+            return errors.Count == 0 ? null : string.Join("; ", errors.Take(5).Select(e => $"{e.Kind} at {e.Path ?? "#"}"));
+        }
+        catch (Newtonsoft.Json.JsonException e)
+        {
+            // What a model sends may be JSON that nothing can hold: an integer of twenty digits, for example. The model gets to read it; a throw would go round and round.
+            return e.Message;
+        }
     }
 
     private static ToolView View(ToolSpec spec)
