@@ -20,6 +20,9 @@ builder.Services
     .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
 
 var app = builder.BuildService();
+
+// Built before the first request: a name clash or a broken schema stops the start, and nobody waits for the schemas later.
+app.Services.GetRequiredService<ToolRegistry>();
 app.MapTools();
 app.MapWorkspaces();
 app.Run();

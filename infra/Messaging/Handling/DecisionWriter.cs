@@ -1,4 +1,5 @@
 using AgentPlatform.EventStore;
+using Microsoft.Extensions.Logging;
 
 namespace AgentPlatform.Messaging;
 
@@ -6,7 +7,8 @@ namespace AgentPlatform.Messaging;
 /// <param name="store">The store.</param>
 /// <param name="outgoing">The outbox.</param>
 /// <param name="options">How often a conflict is tried again.</param>
-public sealed class DecisionWriter(IEventStore store, Outgoing outgoing, MessagingOptions options)
+/// <param name="log">One line per decision that stored facts: the service's diary.</param>
+public sealed partial class DecisionWriter(IEventStore store, Outgoing outgoing, MessagingOptions options, ILogger<DecisionWriter> log)
 {
     /// <summary>Decides on one stream.</summary>
     /// <typeparam name="TState">The state.</typeparam>
@@ -36,6 +38,11 @@ public sealed class DecisionWriter(IEventStore store, Outgoing outgoing, Messagi
             try
             {
                 await session.SaveChanges(ct);
+                if (facts.Length > 0 && log.IsEnabled(LogLevel.Information))
+                {
+                    Stored(stream.StreamId, stream.Version + facts.Length, string.Join(", ", facts.Select(f => f.GetType().Name)));
+                }
+
                 return (stream.State, stream.Version + facts.Length);
             }
             catch (StreamConflictException) when (conflicts < options.ConflictsMax)
@@ -44,4 +51,7 @@ public sealed class DecisionWriter(IEventStore store, Outgoing outgoing, Messagi
             }
         }
     }
+
+    [LoggerMessage(2301, LogLevel.Information, "{Stream} is at {Version}: {Facts}")]
+    private partial void Stored(string stream, long version, string facts);
 }
