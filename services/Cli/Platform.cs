@@ -18,9 +18,9 @@ public sealed class Platform : IDisposable
 
     private readonly Dictionary<string, HttpClient> _clients = new(StringComparer.Ordinal);
     private readonly IReadOnlyDictionary<string, string> _endpoints;
-    private readonly string _token;
+    private readonly Lazy<string> _token;
 
-    private Platform(string dataFolder, IReadOnlyDictionary<string, string> endpoints, string token) => (DataFolder, _endpoints, _token) = (dataFolder, endpoints, token);
+    private Platform(string dataFolder, IReadOnlyDictionary<string, string> endpoints, Lazy<string> token) => (DataFolder, _endpoints, _token) = (dataFolder, endpoints, token);
 
     /// <summary>The data folder that was looked into.</summary>
     public string DataFolder { get; }
@@ -43,9 +43,9 @@ public sealed class Platform : IDisposable
         var described = Path.Combine(data, "platform.json");
         if (File.Exists(described))
         {
-            foreach (var endpoint in JsonSerializer.Deserialize<JsonElement>(File.ReadAllBytes(described)).GetProperty("endpoints").EnumerateObject())
+            foreach (var (name, url) in Described(described))
             {
-                endpoints[endpoint.Name] = endpoint.Value.GetString()!;
+                endpoints[name] = url;
             }
         }
 
@@ -54,7 +54,8 @@ public sealed class Platform : IDisposable
             endpoints[service] = Environment.GetEnvironmentVariable($"AGENTPLATFORM_{service.ToUpperInvariant()}_URL") ?? endpoints[service];
         }
 
-        return new Platform(data, endpoints, Token(data));
+        // Looked for when something is first asked: what was typed wrong is said first, whether there is a platform or not.
+        return new Platform(data, endpoints, new Lazy<string>(() => Token(data)));
     }
 
     /// <summary>A client whose requests carry the token.</summary>
@@ -63,7 +64,7 @@ public sealed class Platform : IDisposable
         if (!_clients.TryGetValue(service, out var client))
         {
             client = _clients[service] = new HttpClient { BaseAddress = new Uri(_endpoints[service]), Timeout = Timeout.InfiniteTimeSpan };
-            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _token);
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", _token.Value);
         }
 
         return client;
@@ -74,6 +75,18 @@ public sealed class Platform : IDisposable
         foreach (var client in _clients.Values)
         {
             client.Dispose();
+        }
+    }
+
+    private static Dictionary<string, string> Described(string file)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<JsonElement>(File.ReadAllBytes(file)).GetProperty("endpoints").EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetString()!, StringComparer.Ordinal);
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or IOException)
+        {
+            throw new CliException(ExitCode.Unreachable, $"{file} does not say where the platform is ({e.Message}); the AppHost writes it anew when it starts");
         }
     }
 
@@ -99,7 +112,7 @@ public sealed class Platform : IDisposable
     private T With<T>(HttpClient http, Func<HttpClient, T> make, Action<T, string> authorize)
     {
         var api = make(http);
-        authorize(api, $"Bearer {_token}");
+        authorize(api, $"Bearer {_token.Value}");
         return api;
     }
 }

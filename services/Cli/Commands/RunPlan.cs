@@ -151,8 +151,7 @@ public sealed record RunPlan(string? Plan, string? Goal, string? Input, string? 
         }
 
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        using var response = await platform.ToolGateway.GetFile(workspace, string.Join('/', artifact.Path.Split('/').Select(Uri.EscapeDataString)), ct);
-        response.EnsureSuccessStatusCode();
+        using var response = await Fetch(platform, workspace, artifact.Path, ct);
         var partial = $"{target}.partial";
         await using (var file = File.Create(partial))
         {
@@ -169,5 +168,18 @@ public sealed record RunPlan(string? Plan, string? Goal, string? Input, string? 
         }
 
         File.Move(partial, target, overwrite: true);
+    }
+
+    private static async Task<HttpResponseMessage> Fetch(Platform platform, WorkspaceId workspace, string path, CancellationToken ct)
+    {
+        try
+        {
+            return await platform.ToolGateway.GetFile(workspace, string.Join('/', path.Split('/').Select(Uri.EscapeDataString)), ct);
+        }
+        catch (RestEase.ApiException e) when (e.StatusCode < System.Net.HttpStatusCode.InternalServerError)
+        {
+            // Nobody typed anything wrong: the run named a file that is not there.
+            throw new CliException(ExitCode.Failed, $"{path} could not be fetched from workspace {workspace}: {(int)e.StatusCode} {e.ReasonPhrase}");
+        }
     }
 }

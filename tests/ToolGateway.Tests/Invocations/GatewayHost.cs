@@ -1,0 +1,66 @@
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using AgentPlatform.Messaging;
+using AgentPlatform.Testing;
+using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Workspaces;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace AgentPlatform.ToolGateway.Tests.Invocations;
+
+/// <summary>The gateway's handlers on real PostgreSQL and NATS, with tools of the test.</summary>
+internal sealed class GatewayHost : IAsyncDisposable
+{
+    private readonly IHost _host;
+    private readonly TestFolder _folder = new();
+
+    private GatewayHost(string database, Servers servers, ProbeTool[] tools)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
+        builder.Services.AddMessaging(ServiceNames.ToolGateway, new MessagingOptions { Url = servers.Nats.Url, AckWait = TimeSpan.FromSeconds(3) }, Handlers.Register);
+        builder.Services
+            .AddSingleton(new WorkspaceFolders(_folder.Path, new WorkspaceOptions()))
+            .AddSingleton(new ToolRegistry(tools))
+            .AddSingleton(new PolicyEngine([new PolicyRule("probe", "probe.*", Verdict.Allow, "because")]))
+            .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
+        _host = builder.Build();
+    }
+
+    public ExecuteInvocation Execute => _host.Services.GetRequiredService<ExecuteInvocation>();
+
+    public NatsLink Nats => _host.Services.GetRequiredService<NatsLink>();
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public static async Task<GatewayHost> Start(Servers servers, params ProbeTool[] tools)
+    {
+        var host = new GatewayHost(await servers.NewDatabase(), servers, tools);
+        await host._host.StartAsync(Ct);
+        await host.Nats.WaitConnected(Ct);
+        return host;
+    }
+
+    public Task Send(params object[] messages) => Write(InvocationId.New(), [], messages);
+
+    public Task Write(InvocationId id, InvocationEvent[] facts, params object[] messages) =>
+        _host.Services.GetRequiredService<DecisionWriter>().Write(Invocation.Kind, id.ToString(), _ => (facts, messages), session => session.CorrelationId = "run-1", Ct);
+
+    public async Task<(Invocation State, long Version)> Read(InvocationId id) => await _host.Services.GetRequiredService<IEventStore>().Aggregate(Invocation.Kind, id.ToString(), Ct);
+
+    public async Task<Invocation.Ended> Ended(InvocationId id) =>
+        (Invocation.Ended)await Eventually.Get(async () => (await Read(id)).State, state => state is Invocation.Ended, "the end of the call");
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync(CancellationToken.None);
+        await ((IAsyncDisposable)_host).DisposeAsync();
+        _folder.Dispose();
+    }
+}
