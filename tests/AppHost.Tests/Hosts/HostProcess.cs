@@ -48,7 +48,9 @@ internal sealed class HostProcess : IAsyncDisposable
         var own = data is null ? TemporaryFolder.Make(PostgresAccount.UserForRoot()) : null;
         var ports = portBase ?? FreeBase();
         data ??= Path.Combine(own!.Path, "data");
-        var start = new ProcessStartInfo("dotnet", ["exec", TestProgram.Assembly, "host", .. args, "--data", data, "--port-base", $"{ports}"])
+
+        // A shell starts what it runs in the background with SIGINT ignored, children inherit that, and .NET respects it: these tests are about a host in the foreground.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", "exec", TestProgram.Assembly, "host", .. args, "--data", data, "--port-base", $"{ports}"])
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
