@@ -5,7 +5,8 @@ using AgentPlatform.Provisioning.Files;
 namespace AgentPlatform.Platform.Tests;
 
 /// <summary>Any process may be killed at any moment: nothing is lost and nothing happens twice.</summary>
-public sealed class KillTests(PlatformStack stack)
+[Collection(nameof(TwoSamples))]
+public sealed class KillTests(PlatformStack stack, TwoSamples undisturbed)
 {
     [Theory]
     [InlineData("orchestrator", "margins")]
@@ -29,6 +30,9 @@ public sealed class KillTests(PlatformStack stack)
         var run = ended.Run();
         Assert.All(run.Artifacts, artifact => Assert.True(File.Exists(Path.Combine(folder.Path, artifact.Path))));
         Assert.All(run.Tasks, task => Assert.Equal(TaskState.Succeeded, task.State));
+        Assert.Equal(undisturbed.First.DispatchOrder, run.DispatchOrder);
+        Assert.Equal(undisturbed.First.StateHash, run.StateHash);
+        Assert.Equal(undisturbed.First.Artifacts, run.Artifacts);
 
         await stack.Recovers(victim, killed);
         var invocations = await stack.Invocations(id);

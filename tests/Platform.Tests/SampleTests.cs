@@ -10,17 +10,17 @@ using static AgentPlatform.ToolGateway.Tests.Samples.QuarterData;
 namespace AgentPlatform.Platform.Tests;
 
 /// <summary>The sample that the README shows first.</summary>
-public sealed class SampleTests(PlatformStack stack)
+[Collection(nameof(TwoSamples))]
+public sealed class SampleTests(PlatformStack stack, TwoSamples samples)
 {
     private const string Office = "/usr/bin/soffice";
+
+    private readonly RunView first = samples.First;
 
     [Fact]
     public async Task Twice_the_same_plan_gives_the_same_order_the_same_state_and_the_same_artifacts()
     {
-        using var folder = TemporaryFolder.Make();
-        var first = await RunSample(Path.Combine(folder.Path, "first"));
-        var second = await RunSample(Path.Combine(folder.Path, "second"));
-
+        var second = samples.Second;
         Assert.NotEqual(first.Id, second.Id);
         Assert.Equal(first.Tasks.Select(task => task.Id).Order(StringComparer.Ordinal), first.DispatchOrder.Where(id => first.Tasks.Any(task => task.Id == id)).Order(StringComparer.Ordinal));
         Assert.Equal(first.DispatchOrder, second.DispatchOrder);
@@ -29,19 +29,17 @@ public sealed class SampleTests(PlatformStack stack)
         Assert.Equal(first.Artifacts, second.Artifacts);
         foreach (var artifact in first.Artifacts)
         {
-            Assert.Equal(artifact.Sha256, await HashOf(Path.Combine(folder.Path, "first", artifact.Path)));
-            Assert.Equal(artifact.Sha256, await HashOf(Path.Combine(folder.Path, "second", artifact.Path)));
+            Assert.Equal(artifact.Sha256, await HashOf(Path.Combine(samples.FirstOut, artifact.Path)));
+            Assert.Equal(artifact.Sha256, await HashOf(Path.Combine(samples.SecondOut, artifact.Path)));
         }
     }
 
     [Fact]
     public async Task Its_figures_are_those_that_follow_from_the_input_data()
     {
-        using var folder = TemporaryFolder.Make();
-        var run = await RunSample(folder.Path);
         decimal gross = Sales.Sum(Gross), refunds = Returns.Sum(Refund), net = gross - refunds;
 
-        using var figures = JsonDocument.Parse(await stack.Text(run.Workspace, "work/figures.json"));
+        using var figures = JsonDocument.Parse(await stack.Text(first.Workspace, "work/figures.json"));
         var totals = figures.RootElement.GetProperty("totals");
         Assert.Equal(gross, totals.GetProperty("gross_revenue").GetDecimal());
         Assert.Equal(refunds, totals.GetProperty("refunds").GetDecimal());
@@ -55,7 +53,7 @@ public sealed class SampleTests(PlatformStack stack)
             Assert.Equal(Sales.Where(sale => sale.Region == name).Sum(Gross) - Returns.Where(back => back.Sale.Region == name).Sum(Refund), region.GetProperty("net_revenue").GetDecimal());
         }
 
-        var report = await File.ReadAllTextAsync(Path.Combine(folder.Path, "out/report.md"));
+        var report = await File.ReadAllTextAsync(Path.Combine(samples.FirstOut, "out/report.md"));
         Assert.Contains(net.ToString("#,##0.00", CultureInfo.InvariantCulture), report, StringComparison.Ordinal);
         Assert.All(Directory.EnumerateFiles(Path.Combine(Built.Sample("quarterly-report"), "inputs")), source => Assert.Contains($"[{Path.GetFileName(source)}]", report, StringComparison.Ordinal));
     }
@@ -65,12 +63,11 @@ public sealed class SampleTests(PlatformStack stack)
     {
         Assert.SkipUnless(File.Exists(Office), "LibreOffice is not installed (Debian: libreoffice-calc, libreoffice-impress)");
         using var folder = TemporaryFolder.Make();
-        var run = await RunSample(folder.Path);
         foreach (var name in (string[])["figures", "board"])
         {
-            var file = Assert.Single(run.Artifacts, artifact => Path.GetFileNameWithoutExtension(artifact.Path) == name).Path;
+            var file = Assert.Single(first.Artifacts, artifact => Path.GetFileNameWithoutExtension(artifact.Path) == name).Path;
             using var office = Process.Start(new ProcessStartInfo(
-                Office, [$"-env:UserInstallation=file://{folder.Path}/profile", "--headless", "--convert-to", "pdf", "--outdir", folder.Path, Path.Combine(folder.Path, file)])
+                Office, [$"-env:UserInstallation=file://{folder.Path}/profile", "--headless", "--convert-to", "pdf", "--outdir", folder.Path, Path.Combine(samples.FirstOut, file)])
             {
                 UseShellExecute = false,
                 RedirectStandardOutput = true,
@@ -79,13 +76,6 @@ public sealed class SampleTests(PlatformStack stack)
             Assert.Equal(0, office.ExitCode);
             Assert.True(new FileInfo(Path.Combine(folder.Path, name + ".pdf")).Length > 5_000);
         }
-    }
-
-    private async Task<RunView> RunSample(string into)
-    {
-        var ended = await stack.AgentctlEnd("run", Built.Sample("quarterly-report"), "--out", into, "--json");
-        Assert.True(ended.ExitCode == 0, ended.ToString());
-        return ended.Run();
     }
 
     private static async Task<string> HashOf(string file)

@@ -63,7 +63,7 @@ internal static partial class Runs
     {
         await using var database = stack.Database(ServiceNames.ToolGateway);
         await using var command = database.CreateCommand("""
-            select stream_id, count(*) filter (where type = 'invocation-settled.1'), bool_or(type = 'invocation-settled.1' and data #>> '{outcome,status}' = 'needs_reconcile')
+            select stream_id, count(*) filter (where type = 'invocation-settled.1'), bool_or(type = 'invocation-settled.1' and coalesce(data #>> '{Outcome,Error,Class}', '') = 'unknown_outcome')
             from mt_events where correlation_id = $1 group by stream_id
             having bool_or(type = 'invocation-requested.1')
             """);
