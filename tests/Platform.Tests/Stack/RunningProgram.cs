@@ -18,7 +18,8 @@ internal sealed class RunningProgram : IAsyncDisposable
 
     public RunningProgram(string program, IEnumerable<string> args, IReadOnlyDictionary<string, string> environment)
     {
-        var start = new ProcessStartInfo("dotnet", ["exec", program, .. args]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
+        // With SIGINT at its default: a test run in the background inherits it ignored, and the platform would never hear our Ctrl-C.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", "exec", program, .. args]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
