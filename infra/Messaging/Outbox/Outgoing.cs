@@ -60,7 +60,7 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
         var id = Guid.CreateVersion7(now);
         var subject = Subjects.Of(message);
         var type = message.GetType();
-        using var activity = MessagingTelemetry.Source.StartActivity($"send {subject.Split('.')[^1]}", ActivityKind.Producer);
+        using var activity = MessagingTelemetry.Source.StartActivity($"send {Subjects.TypeName(type).Split('.')[^2]}", ActivityKind.Producer);
         activity?.SetTag("messaging.system", "nats").SetTag("messaging.destination.name", subject).SetTag("messaging.message.id", id);
         var envelope = new CloudEvent(
             id.ToString(), $"/{service}", Subjects.TypeName(type), subject, now, Activity.Current?.Id, session.CorrelationId, session.CausationId,
