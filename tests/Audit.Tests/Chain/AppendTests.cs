@@ -49,7 +49,7 @@ public sealed class AppendTests(Servers servers) : ChainFixture(servers)
     {
         await Append(Facts("orchestrator", 1));
 
-        var row = (string)(await Scalar("select r::text || convert_from(sealed, 'LATIN1') from (select * from ap_audit_records) r"))!;
+        var row = (string)(await Scalar("select r::text || encode(sealed, 'escape') from (select * from ap_audit_records) r"))!;
         Assert.Contains("step-settled", row, StringComparison.Ordinal);
         Assert.DoesNotContain("canary", row, StringComparison.Ordinal);
     }
