@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using AgentPlatform.Provisioning.Processes;
 using AgentPlatform.Provisioning.Programs;
 
@@ -24,50 +22,16 @@ internal sealed record PostgresAccount(UnixUser? User, string DataFolder, Postgr
         }
 
         var data = options.DataFolder;
-        if (!await Can(user, "cd \"$0\"", ExistingPart(data), ct))
+        if (!await user.Can("cd \"$0\"", ExistingPart(data), ct))
         {
-            data = Path.Combine(options.SharedFolder, options.SharedName ?? Hash(options.DataFolder), "postgres");
+            data = Path.Combine(options.SharedFolder, options.SharedName ?? SharedPrograms.Hash(options.DataFolder), "postgres");
             options.Progress($"PostgreSQL runs as user {user.Name}, who cannot reach {options.DataFolder}: its data is in {data}");
         }
 
-        var programs = options.Programs;
-        if (!await Can(user, "test -x \"$0\"", programs.Postgres, ct))
-        {
-            programs = await CopyPrograms(options, ct);
-        }
-
-        return new PostgresAccount(user, data, programs);
-    }
-
-    /// <summary>An installation is bin, lib and share beside each other; all three are copied, beside and renamed.</summary>
-    private static async Task<PostgresPrograms> CopyPrograms(PostgresOptions options, CancellationToken ct)
-    {
+        // An installation is bin, lib and share beside each other; all three are copied.
         var installation = Path.GetDirectoryName(options.Programs.Folder)!;
-        var copy = Path.Combine(options.SharedFolder, "programs", Hash(installation));
-        if (!Directory.Exists(copy))
-        {
-            options.Progress($"copying PostgreSQL from {installation}, which its user cannot reach, to {copy}");
-            var partial = $"{copy}.{Environment.ProcessId}.partial";
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            await RunTool.Run(new ChildProcessStart("cp", "-a", "--no-preserve=ownership", installation, partial), ct);
-            try
-            {
-                Directory.Move(partial, copy);
-            }
-            catch (IOException) when (Directory.Exists(copy))
-            {
-                Directory.Delete(partial, recursive: true);   // Another process was faster; its copy is as good.
-            }
-        }
-
-        return new PostgresPrograms(Path.Combine(copy, Path.GetFileName(options.Programs.Folder)));
-    }
-
-    /// <summary>Asks the kernel rather than computing from modes: access lists and mounts count too.</summary>
-    private static async Task<bool> Can(UnixUser user, string script, string path, CancellationToken ct)
-    {
-        await using var probe = ChildProcess.Start(new ChildProcessStart("sh", "-c", script, path) { RunAs = user.Name, WorkingDirectory = "/", InheritEnvironment = false });
-        return await probe.Exited.WaitAsync(ct) == 0;
+        var reachable = await SharedPrograms.Reachable(installation, options.Programs.Postgres, user, options.SharedFolder, options.Progress, ct);
+        return new PostgresAccount(user, data, new PostgresPrograms(Path.Combine(reachable, Path.GetFileName(options.Programs.Folder))));
     }
 
     private static string ExistingPart(string path)
@@ -79,6 +43,4 @@ internal sealed record PostgresAccount(UnixUser? User, string DataFolder, Postgr
 
         return path;
     }
-
-    private static string Hash(string path) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(path))))[..12];
 }

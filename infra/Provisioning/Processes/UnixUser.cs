@@ -28,4 +28,14 @@ public sealed record UnixUser(string Name, uint Id, uint Group)
 
         return null;
     }
+
+    /// <summary>Asks the kernel what the user may do, rather than computing it from modes: access lists and mounts count too. Only root can ask.</summary>
+    /// <param name="script">For <c>sh -c</c>, with the path as <c>$0</c>.</param>
+    /// <param name="path">The path.</param>
+    /// <param name="ct">Cancels.</param>
+    internal async Task<bool> Can(string script, string path, CancellationToken ct)
+    {
+        await using var probe = ChildProcess.Start(new ChildProcessStart("sh", "-c", script, path) { RunAs = Name, WorkingDirectory = "/", InheritEnvironment = false });
+        return await probe.Exited.WaitAsync(ct) == 0;
+    }
 }

@@ -81,6 +81,11 @@ public sealed class ProgramFinder
 
         var root = cache.Find("poppler-utils") ?? await Fetch(
             "pdftotext", fetched.PopplerUtils, "sudo apt-get install poppler-utils", "set AGENTPLATFORM_PDFTOTEXT to the program", "do without: PDF files are then not read", ct);
+        if (Environment.IsPrivilegedProcess && UnixUser.FirstOf("nobody", "daemon") is { } user)
+        {
+            root = await SharedPrograms.Reachable(root, FirstIn(root, "pdftotext"), user, options.SharedFolder, options.Progress, ct);
+        }
+
         return new PdfToTextProgram(FirstIn(root, "pdftotext"), FetchFromDebian.LibraryPath(root));
     }
 

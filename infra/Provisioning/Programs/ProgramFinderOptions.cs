@@ -27,4 +27,10 @@ public sealed record ProgramFinderOptions
         Setting("AGENTPLATFORM_CACHE") is { Length: > 0 } own ? own
         : Setting("XDG_CACHE_HOME") is { Length: > 0 } xdg ? Path.Combine(xdg, "agentplatform")
         : Path.Combine(Setting("HOME") is { Length: > 0 } home ? home : Path.GetTempPath(), ".cache", "agentplatform");
+
+    /// <summary>
+    /// Where root puts copies of programs that unprivileged users must run and cannot reach in the cache: <c>AGENTPLATFORM_SHARED</c>, else
+    /// <c>/var/lib/agentplatform</c>.
+    /// </summary>
+    public string SharedFolder => Setting("AGENTPLATFORM_SHARED") is { Length: > 0 } own ? own : "/var/lib/agentplatform";
 }

@@ -48,7 +48,7 @@ public sealed class FetchTests : IDisposable
 
         var pdf = await Finder().FindPdfToText(Ct);
         Assert.StartsWith(folder.Path, pdf.Executable, StringComparison.Ordinal);
-        await RunTool.Run(new ChildProcessStart(pdf.Executable, "-v") { Environment = new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = pdf.Libraries } }, Ct);
+        await RunTool.Run(new ChildProcessStart(pdf.Executable, "-v") { RunAs = PostgresAccount.UserForRoot()?.Name, Environment = new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = pdf.Libraries } }, Ct);
         Assert.Equal(nats, await Offline().FindNatsServer(Ct));
         Assert.Equal(pdf, await Offline().FindPdfToText(Ct));
     }
@@ -107,7 +107,12 @@ public sealed class FetchTests : IDisposable
 
     private ProgramFinderOptions EmptyMachine() => new()
     {
-        Setting = name => name == "AGENTPLATFORM_CACHE" ? Path.Combine(folder.Path, "cache") : "",
+        Setting = name => name switch
+        {
+            "AGENTPLATFORM_CACHE" => Path.Combine(folder.Path, "cache"),
+            "AGENTPLATFORM_SHARED" => Path.Combine(folder.Path, "shared"),
+            _ => "",
+        },
         UsualFolders = [],
     };
 }

@@ -1,4 +1,5 @@
 using AgentPlatform.Provisioning.Files;
+using AgentPlatform.Provisioning.Processes;
 using AgentPlatform.Provisioning.Programs;
 
 namespace AgentPlatform.Provisioning.Tests.Programs;
@@ -59,7 +60,30 @@ public sealed class ProgramFinderTests : IDisposable
         File.WriteAllText(Path.Combine(Directory.CreateDirectory(At("cache/poppler-utils/usr/lib/any")).FullName, "libpoppler.so.1"), "");
 
         Assert.Equal(At("cache/nats-server/usr/sbin/nats-server"), await Finder().FindNatsServer(Ct));
-        Assert.Equal(new PdfToTextProgram(At("cache/poppler-utils/usr/bin/pdftotext"), At("cache/poppler-utils/usr/lib/any")), await Finder().FindPdfToText(Ct));
+
+        // As root it is a copy that the users of tools can reach; see below.
+        settings["AGENTPLATFORM_SHARED"] = At("shared");
+        var pdf = await Finder().FindPdfToText(Ct);
+        Assert.EndsWith("/usr/bin/pdftotext", pdf.Executable, StringComparison.Ordinal);
+        Assert.Equal(pdf.Executable.Replace("bin/pdftotext", "lib/any", StringComparison.Ordinal), pdf.Libraries);
+    }
+
+    [Fact]
+    public async Task What_users_of_tools_must_run_lies_where_they_can_reach_it()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root runs tools as other users");
+        var nobody = UnixUser.FirstOf("nobody", "daemon")!;
+        using var open = TemporaryFolder.Make(nobody);
+        settings["AGENTPLATFORM_CACHE"] = At("cache");
+        settings["AGENTPLATFORM_SHARED"] = Path.Combine(open.Path, "shared");
+        File.SetUnixFileMode(Program("cache/poppler-utils/usr/bin/pdftotext"), UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        File.SetUnixFileMode(folder.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
+        var first = await Finder().FindPdfToText(Ct);
+        var again = await Finder().FindPdfToText(Ct);
+
+        Assert.True(await nobody.Can("test -x \"$0\"", first.Executable, Ct), $"{nobody.Name} cannot run {first.Executable}");
+        Assert.Equal(first, again);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ public sealed class QuarterlyReportTests : IDisposable
     [Fact]
     public async Task The_plan_runs_and_its_figures_are_those_computed_from_the_data()
     {
-        SkipWithoutPdf();
+        PdfProgram.SkipIfMissing();
         var done = await QuarterlyReportRun.Run(bench);
         Assert.True(done.Count >= 10);
 
@@ -48,7 +48,7 @@ public sealed class QuarterlyReportTests : IDisposable
     [Fact]
     public async Task Two_runs_give_the_same_bytes()
     {
-        SkipWithoutPdf();
+        PdfProgram.SkipIfMissing();
         await QuarterlyReportRun.Run(bench);
         using var second = new Bench();
         await QuarterlyReportRun.Run(second);
@@ -60,7 +60,7 @@ public sealed class QuarterlyReportTests : IDisposable
     [Fact]
     public async Task An_office_program_opens_the_results()
     {
-        SkipWithoutPdf();
+        PdfProgram.SkipIfMissing();
         Assert.SkipUnless(File.Exists("/usr/bin/soffice"), "LibreOffice is not installed (Debian: libreoffice-calc, libreoffice-impress).");
         await QuarterlyReportRun.Run(bench);
         using var folder = new TestFolder();
@@ -75,7 +75,4 @@ public sealed class QuarterlyReportTests : IDisposable
             Assert.True(new FileInfo(folder.Of(Path.GetFileNameWithoutExtension(name) + ".pdf")).Length > 5000);
         }
     }
-
-    private static void SkipWithoutPdf() =>
-        Assert.SkipUnless(File.Exists("/usr/bin/pdftotext") || Environment.GetEnvironmentVariable("AGENTPLATFORM_PDFTOTEXT") is not null, "pdftotext is not installed (Debian: poppler-utils).");
 }

@@ -103,7 +103,7 @@ public sealed class DocumentsTests : IDisposable
     [Fact]
     public async Task A_pdf_comes_page_by_page_through_the_sandbox()
     {
-        Assert.SkipUnless(File.Exists("/usr/bin/pdftotext"), "pdftotext is not installed (Debian: poppler-utils).");
+        PdfProgram.SkipIfMissing();
         Assert.Equal("## Page 1\n\n```text\nOne\nfirst   row\n```\n\n## Page 2\n\n```text\nTwo\n```\n", await Convert("a.pdf", SmallPdf.Write(["# One", "first   row"], ["# Two"])));
         await bench.Put("broken.pdf", "not a pdf");
         await bench.Fails("documents.to_markdown", new { path = "broken.pdf" }, FailureClass.Unreadable);

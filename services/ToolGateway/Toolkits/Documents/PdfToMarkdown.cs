@@ -8,7 +8,7 @@ public sealed record PdfOptions
     /// <summary>Full path of the program; looked up among the system's programs when null.</summary>
     public string? Program { get; init; }
 
-    /// <summary>Folder of its libraries when it is not installed system-wide.</summary>
+    /// <summary>Folders of its libraries, separated by colons, when it is not installed system-wide.</summary>
     public string? Libraries { get; init; }
 
     public TimeSpan DurationMax { get; init; } = TimeSpan.FromSeconds(60);
@@ -37,7 +37,7 @@ internal sealed class PdfToMarkdown(Confinement confinement, PdfOptions options)
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
         if (options.Libraries is { } libraries)
         {
-            plan = plan.Readable(libraries);
+            plan = plan.Readable(libraries.Split(':', StringSplitOptions.RemoveEmptyEntries));
             environment["LD_LIBRARY_PATH"] = libraries;
         }
         var command = new SandboxCommand { Arguments = [program, "-layout", "-enc", "UTF-8", "-eol", "unix", $"./{path}", "-"], Workspace = call.Workspace, Environment = environment };
