@@ -77,24 +77,15 @@ public sealed class NatsServer : IAsyncDisposable
             return;
         }
 
-        LoopbackPorts.ThrowIfTaken(options.Port, "nats-server");
+        if (!ContainerPrograms.IsScript(options.Program))
+        {
+            LoopbackPorts.ThrowIfTaken(options.Port, "nats-server");
+        }
+
         PrivateFiles.EnsureFolder(options.DataFolder);
         var configuration = Path.Combine(options.DataFolder, "nats.conf");
         PrivateFiles.Write(configuration, Configuration());
-        process = await StartServer.Start(
-            new ChildProcessStart(options.Program, "-c", configuration)
-            {
-                WorkingDirectory = options.DataFolder,
-                InheritEnvironment = false,
-                StopSignal = Signal.Interrupt,
-                OnParentDeath = Signal.Kill,   // JetStream recovers, and a clean stop would wait for clients.
-                StopTimeout = options.StopTimeout,
-                OnLine = options.OnLine,
-            },
-            "nats-server",
-            line => line.Contains("Server is ready", StringComparison.Ordinal),
-            options.StartTimeout,
-            ct);
+        process = await StartServer.Start(Command(configuration), "nats-server", line => line.Contains("Server is ready", StringComparison.Ordinal), options.StartTimeout, ct);
     }
 
     /// <summary>Stops the server cleanly.</summary>
@@ -125,6 +116,16 @@ public sealed class NatsServer : IAsyncDisposable
 
         temporary?.Dispose();
     }
+
+    private ChildProcessStart Command(string configuration) => new(options.Program, "-c", configuration)
+    {
+        WorkingDirectory = options.DataFolder,
+        InheritEnvironment = false,
+        StopSignal = Signal.Interrupt,
+        OnParentDeath = Signal.Interrupt,   // Not a kill: a container's client would die of it and leave its container behind.
+        StopTimeout = options.StopTimeout,
+        OnLine = options.OnLine,
+    };
 
     private string Configuration()
     {

@@ -74,7 +74,7 @@ internal static class InitialiseCluster
         await RunTool.Run(
             new ChildProcessStart(account.Programs.Initdb, ["-D", into, "-U", options.UserName, "--pwfile", passwordFile, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", .. sync])
             {
-                RunAs = account.User?.Name,
+                RunAs = account.RunAs,
                 InheritEnvironment = false,
                 WorkingDirectory = "/",
                 Environment = new Dictionary<string, string?> { ["HOME"] = into },

@@ -9,6 +9,9 @@ namespace AgentPlatform.Provisioning.Postgres;
 /// </summary>
 internal sealed record PostgresAccount(UnixUser? User, string DataFolder, PostgresPrograms Programs)
 {
+    /// <summary>As whom the programs are started; ourselves when null.</summary>
+    public string? RunAs => Programs.RunInContainer ? null : User?.Name;
+
     public static UnixUser? UserForRoot() => Environment.IsPrivilegedProcess
         ? UnixUser.FirstOf("postgres", "nobody", "daemon")
             ?? throw new ProgramMissingException("PostgreSQL refuses to run as root, and none of the users postgres, nobody and daemon exists. Run as an ordinary user, or: useradd --system postgres")
@@ -26,6 +29,11 @@ internal sealed record PostgresAccount(UnixUser? User, string DataFolder, Postgr
         {
             data = Path.Combine(options.SharedFolder, options.SharedName ?? SharedPrograms.Hash(options.DataFolder), "postgres");
             options.Progress($"PostgreSQL runs as user {user.Name}, who cannot reach {options.DataFolder}: its data is in {data}");
+        }
+
+        if (options.Programs.RunInContainer)
+        {
+            return new PostgresAccount(user, data, options.Programs);
         }
 
         // An installation is bin, lib and share beside each other; all three are copied.

@@ -87,7 +87,11 @@ public sealed class PostgresServer : IAsyncDisposable
         }
 
         var begun = time.GetTimestamp();
-        LoopbackPorts.ThrowIfTaken(options.Port, "PostgreSQL");
+        if (!options.Programs.RunInContainer)
+        {
+            LoopbackPorts.ThrowIfTaken(options.Port, "PostgreSQL");   // A container that outlived its client holds the port until the next start removes it.
+        }
+
         var account = await PostgresAccount.Choose(options, ct);
         DataFolder = account.DataFolder;
         await InitialiseCluster.Run(options, account, ct);
@@ -207,7 +211,7 @@ public sealed class PostgresServer : IAsyncDisposable
         ];
         return new ChildProcessStart(account.Programs.Postgres, ["-D", account.DataFolder, .. settings.SelectMany(setting => new[] { "-c", setting })])
         {
-            RunAs = account.User?.Name,
+            RunAs = account.RunAs,
             WorkingDirectory = account.DataFolder,
             InheritEnvironment = false,
             Environment = new Dictionary<string, string?> { ["HOME"] = account.DataFolder },

@@ -4,6 +4,9 @@ namespace AgentPlatform.Provisioning.Programs;
 /// <param name="Folder">The folder that holds <c>initdb</c> and <c>postgres</c>.</param>
 public sealed record PostgresPrograms(string Folder)
 {
+    /// <summary>True: they are clients of a container runtime, started as ourselves; the container runs as the owner of the data folder.</summary>
+    public bool RunInContainer { get; init; }
+
     /// <summary>Makes a data folder.</summary>
     public string Initdb => Path.Combine(Folder, "initdb");
 

