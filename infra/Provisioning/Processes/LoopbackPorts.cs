@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -14,7 +13,7 @@ public static class LoopbackPorts
     private const int Last = 32_000;
     private const int TriesMax = 200;
 
-    private static readonly ConcurrentDictionary<int, byte> HandedOut = new();
+    private static readonly HashSet<int> HandedOut = [];
 
     /// <summary>True when a server could listen on it now.</summary>
     public static bool IsFree(int port)
@@ -42,17 +41,31 @@ public static class LoopbackPorts
     }
 
     /// <summary>A free port, never the same twice in one process. Another process may be faster; a server that finds it taken asks again.</summary>
-    public static int Next()
+    public static int Next() => NextBlock(1);
+
+    /// <summary>The first of several free ports in a row, none of them handed out before in this process: two stacks that start at once do not overlap.</summary>
+    /// <param name="count">At least 1.</param>
+    public static int NextBlock(int count)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         for (var i = 0; i < TriesMax; i++)
         {
-            var port = RandomNumberGenerator.GetInt32(First, Last);
-            if (IsFree(port) && HandedOut.TryAdd(port, 0))
+            var ports = Enumerable.Range(RandomNumberGenerator.GetInt32(First, Last - count), count).ToArray();
+            if (!Array.TrueForAll(ports, IsFree))
             {
-                return port;
+                continue;
+            }
+
+            lock (HandedOut)
+            {
+                if (!HandedOut.Overlaps(ports))
+                {
+                    HandedOut.UnionWith(ports);
+                    return ports[0];
+                }
             }
         }
 
-        throw new PortInUseException($"No free port between {First} and {Last} in {TriesMax} tries; too many servers run on this machine.");
+        throw new PortInUseException($"No {count} free ports in a row between {First} and {Last} in {TriesMax} tries; too many servers run on this machine.");
     }
 }

@@ -46,7 +46,7 @@ internal sealed class HostProcess : IAsyncDisposable
     {
         // Belongs to the user PostgreSQL runs as when we are root, who cannot look into our data folder and has its own beside it.
         var own = data is null ? TemporaryFolder.Make(PostgresAccount.UserForRoot()) : null;
-        var ports = portBase ?? FreeBase();
+        var ports = portBase ?? LoopbackPorts.NextBlock(40);
         data ??= Path.Combine(own!.Path, "data");
 
         // A shell starts what it runs in the background with SIGINT ignored, children inherit that, and .NET respects it: these tests are about a host in the foreground.
@@ -113,18 +113,6 @@ internal sealed class HostProcess : IAsyncDisposable
 
         process.Dispose();
         folder?.Dispose();
-    }
-
-    private static int FreeBase()
-    {
-        while (true)
-        {
-            var first = LoopbackPorts.Next();
-            if (Enumerable.Range(first, 40).All(LoopbackPorts.IsFree))
-            {
-                return first;
-            }
-        }
     }
 
     private bool Belongs(int id)

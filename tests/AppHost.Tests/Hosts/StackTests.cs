@@ -150,7 +150,7 @@ public sealed class StackTests
         using var folder = TemporaryFolder.Make();
         await using var host = HostProcess.Start(["--no-dashboard", "run", Plan(folder, plan)]);
 
-        Assert.Equal(expected, await host.Exited());
+        Assert.True(expected == await host.Exited(), host.Output);
         Assert.Contains("agentctl sees ok", host.Output, StringComparison.Ordinal);
         Assert.Empty(host.Family());
     }

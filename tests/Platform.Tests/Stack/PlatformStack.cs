@@ -82,13 +82,7 @@ public sealed class PlatformStack : IAsyncLifetime
     {
         var place = TemporaryFolder.Make();
         File.SetUnixFileMode(place.Path, File.GetUnixFileMode(place.Path) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        int first;
-        do
-        {
-            first = LoopbackPorts.Next();
-        }
-        while (!Enumerable.Range(first, PortsTaken).All(LoopbackPorts.IsFree));
-        return (place, new Family(place.Path), first);
+        return (place, new Family(place.Path), LoopbackPorts.NextBlock(PortsTaken));
     }
 
     internal static RunningProgram StartHost(string[] args, string root, int portBase) => new(
