@@ -14,3 +14,8 @@ public sealed class StreamArchivedException(string message, Exception? inner = n
 /// <param name="name">The stored name.</param>
 public sealed class UnknownEventTypeException(string name)
     : Exception($"No event type or upcaster is registered for the stored name '{name}'; a newer version of this service wrote it, or its registration was removed");
+
+/// <summary>A command with the same id took effect before; nothing was written. Read what it did and answer the same again.</summary>
+/// <param name="message">Which command.</param>
+/// <param name="inner">The database's own words.</param>
+public sealed class DuplicateCommandException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,16 +1,16 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace AgentPlatform.EventStore;
 
-/// <summary>A unit of work on PostgreSQL: one batch, and so one round trip and one transaction.</summary>
+/// <summary>Collects a unit of work and hands it over to be stored (<see cref="GroupCommit"/>).</summary>
 internal sealed class EventSession(PostgresEventStore store) : IEventSession
 {
-    private readonly List<Pending> _appends = [];
-    private readonly List<Func<Pending?>> _streams = [];
+    private readonly List<StreamAppend> _appends = [];
+    private readonly List<Func<StreamAppend?>> _streams = [];
     private readonly List<Func<ViewRow?>> _views = [];
+    private readonly List<NpgsqlBatchCommand> _guards = [];
     private readonly List<NpgsqlBatchCommand> _enlisted = [];
     private readonly List<Action> _afterCommit = [];
 
@@ -18,13 +18,15 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
 
     public string? CausationId { get; set; }
 
+    public string? CommandId { get; set; }
+
     public async Task<EventStream<TState, TEvent>> FetchForWriting<TState, TEvent>(StreamKind<TState, TEvent> kind, string id, CancellationToken ct)
         where TState : class
         where TEvent : class
     {
         var (state, version) = await store.Aggregate(kind, id, ct);
         var stream = new EventStream<TState, TEvent>(kind, id, state, version);
-        _streams.Add(() => stream.Pending.Count == 0 ? null : new Pending(stream.StreamId, kind.Name, ExpectedVersion.Exactly(version), stream.Pending));
+        _streams.Add(() => stream.Pending.Count == 0 ? null : Append(stream.StreamId, kind.Name, ExpectedVersion.Exactly(version), stream.Pending));
         if (kind.View is { } view)
         {
             _views.Add(() => stream.Pending.Count == 0 ? null : view(stream.State));
@@ -40,11 +42,13 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
         ArgumentNullException.ThrowIfNull(events);
         if (events.Count > 0)
         {
-            _appends.Add(new Pending(stream, Type: null, expected, [.. events]));
+            _appends.Add(Append(stream, type: null, expected, events));
         }
     }
 
     public void StartStream(string stream, params IReadOnlyCollection<object> events) => Append(stream, ExpectedVersion.NoStream, events);
+
+    public void Guard(NpgsqlBatchCommand command) => _guards.Add(command);
 
     public void Enlist(NpgsqlBatchCommand command) => _enlisted.Add(command);
 
@@ -52,55 +56,55 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
 
     public async Task SaveChanges(CancellationToken ct)
     {
-        // Sorted, so that two units of work that touch the same streams lock them in the same order.
-        var appends = _appends.Concat(_streams.Select(s => s()).OfType<Pending>()).OrderBy(p => p.Stream, StringComparer.Ordinal).ToList();
-        await using var batch = store.Database.CreateBatch();
-        if (appends.Count > 0)
-        {
-            batch.BatchCommands.Add(AppendCommand(appends));
-        }
-
-        foreach (var row in _views.Select(v => v()).OfType<ViewRow>())
-        {
-            batch.BatchCommands.Add(store.Views.Upsert(row));
-        }
-
-        foreach (var command in _enlisted)
-        {
-            batch.BatchCommands.Add(command);
-        }
-
-        if (batch.BatchCommands.Count == 0)
+        List<StreamAppend> appends = [.. _appends, .. _streams.Select(s => s()).OfType<StreamAppend>()];
+        Check(appends);
+        var others = _views.Select(v => v()).OfType<ViewRow>().Select(store.Views.Upsert).Concat(_enlisted).ToList();
+        if (appends.Count == 0 && others.Count == 0 && _guards.Count == 0 && CommandId is null)
         {
             return;
         }
 
+        var unit = new UnitOfWork
+        {
+            Appends = appends,
+            Guards = CommandId is { } command ? [Once(command), .. _guards] : _guards,
+            Others = others,
+            CorrelationId = CorrelationId,
+            CausationId = CausationId,
+            Headers = TraceHeaders(),
+        };
         try
         {
-            // A batch without an explicit transaction is one: it is sent with a single Sync, and the first error undoes all of it.
-            await batch.ExecuteNonQueryAsync(ct);
+            await store.Commits.Commit(unit, ct);
         }
-        catch (PostgresException e) when (e.SqlState == "AP001")
+        catch (PostgresException e) when (e.ConstraintName == "ap_commands_once")
         {
-            throw new StreamConflictException(e.MessageText, e);
-        }
-        catch (PostgresException e) when (e.SqlState == "AP002")
-        {
-            throw new StreamArchivedException(e.MessageText, e);
+            throw new DuplicateCommandException($"The command {CommandId} was handled before", e);
         }
 
         foreach (var action in _afterCommit)
         {
             action();
         }
-
-        if (appends.Count > 0)
-        {
-            store.Signal.Appended();
-        }
     }
 
-    private NpgsqlBatchCommand AppendCommand(List<Pending> appends)
+    private static NpgsqlBatchCommand Once(string command) => new("insert into ap_commands (id) values ($1)") { Parameters = { new() { Value = command } } };
+
+    private static string? TraceHeaders() => Activity.Current?.Id is { } id ? $$"""{"traceparent":"{{id}}"}""" : null;
+
+    private StreamAppend Append(string stream, string? type, ExpectedVersion expected, IReadOnlyCollection<object> events) =>
+        new(stream, type, expected, [.. events.Select(ToStore)]);
+
+    private NewEvent ToStore(object e)
+    {
+        var type = e.GetType();
+        var json = JsonSerializer.Serialize(e, type, EventTypes.Json);
+        return json.Length <= store.Options.EventBytesMax
+            ? new NewEvent(Guid.CreateVersion7(), store.Types.NameOf(type), store.Types.DotnetNameOf(type), json)
+            : throw new InvalidOperationException($"An event of type {type.Name} has {json.Length} characters of JSON; the store takes {store.Options.EventBytesMax} (EventStore:EventBytesMax)");
+    }
+
+    private void Check(List<StreamAppend> appends)
     {
         var options = store.Options;
         var events = appends.Sum(a => a.Events.Count);
@@ -110,47 +114,9 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
                 $"One unit of work may touch {options.StreamsPerSaveMax} streams and append {options.EventsPerSaveMax} events; this one has {appends.Count} and {events}");
         }
 
-        if (appends.GroupBy(a => a.Stream, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        if (appends.Count > 1 && appends.GroupBy(a => a.Stream, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {
             throw new InvalidOperationException($"The stream {twice.Key} is written twice in one unit of work; collect its events in one place");
         }
-
-        var (ids, types, dotnetTypes, bodies) = (new Guid[events], new string[events], new string?[events], new string[events]);
-        var at = 0;
-        foreach (var e in appends.SelectMany(a => a.Events))
-        {
-            var type = e.GetType();
-            var body = JsonSerializer.Serialize(e, type, EventTypes.Json);
-            if (body.Length > options.EventBytesMax)
-            {
-                throw new InvalidOperationException($"An event of type {type.Name} has {body.Length} characters of JSON; the store takes {options.EventBytesMax} (EventStore:EventBytesMax)");
-            }
-
-            (ids[at], types[at], dotnetTypes[at], bodies[at]) = (Guid.CreateVersion7(), store.Types.NameOf(type), $"{type.FullName}, {type.Assembly.GetName().Name}", body);
-            at++;
-        }
-
-        return new NpgsqlBatchCommand("select ap_append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
-        {
-            Parameters =
-            {
-                new() { Value = appends.Select(a => a.Stream).ToArray() },
-                new() { Value = appends.Select(a => a.Type).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
-                new() { Value = appends.Select(a => a.Expected.Value).ToArray() },
-                new() { Value = appends.Select(a => a.Events.Count).ToArray() },
-                new() { Value = ids },
-                new() { Value = types },
-                new() { Value = dotnetTypes, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
-                new() { Value = bodies, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
-                new() { Value = (object?)CorrelationId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar },
-                new() { Value = (object?)CausationId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar },
-                new() { Value = (object?)TraceHeaders() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Jsonb },
-                new() { Value = store.Time.GetUtcNow(), NpgsqlDbType = NpgsqlDbType.TimestampTz },
-            },
-        };
     }
-
-    private static string? TraceHeaders() => Activity.Current?.Id is { } id ? $$"""{"traceparent":"{{id}}"}""" : null;
-
-    private sealed record Pending(string Stream, string? Type, ExpectedVersion Expected, IReadOnlyList<object> Events);
 }

@@ -15,6 +15,21 @@ public sealed record EventStoreOptions
     /// <summary>Events one unit of work may append.</summary>
     public int EventsPerSaveMax { get; init; } = 10_000;
 
+    /// <summary>Units of work that may share one commit; 1 gives each a commit of its own.</summary>
+    public int GroupUnitsMax { get; init; } = 64;
+
+    /// <summary>Commits under way at the same time, each on a connection of its own.</summary>
+    public int GroupsAtOnceMax { get; init; } = 2;
+
+    /// <summary>JSON in one commit, in characters; a single unit of work may have more.</summary>
+    public int GroupCharactersMax { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Units of work that may wait to be stored; whoever comes later waits before he may wait.</summary>
+    public int UnitsWaitingMax { get; init; } = 10_000;
+
+    /// <summary>How long the ids of commands are remembered, and so how late a repetition is still recognised.</summary>
+    public TimeSpan CommandsKept { get; init; } = TimeSpan.FromDays(14);
+
     /// <summary>Size of one event's JSON, in bytes.</summary>
     public int EventBytesMax { get; init; } = 1024 * 1024;
 
@@ -37,6 +52,12 @@ public sealed record EventStoreOptions
         if (StreamsPerSaveMax < 1 || EventsPerSaveMax < 1 || EventBytesMax < 1 || StatesCachedMax < 0)
         {
             throw new InvalidOperationException("EventStore: StreamsPerSaveMax, EventsPerSaveMax and EventBytesMax must be at least 1, StatesCachedMax at least 0");
+        }
+
+        if (GroupUnitsMax < 1 || GroupsAtOnceMax < 1 || GroupCharactersMax < 1 || UnitsWaitingMax < GroupUnitsMax)
+        {
+            throw new InvalidOperationException(
+                $"EventStore: GroupUnitsMax, GroupsAtOnceMax and GroupCharactersMax must be at least 1, UnitsWaitingMax at least GroupUnitsMax ({UnitsWaitingMax}, {GroupUnitsMax})");
         }
 
         if (PollEvery <= TimeSpan.Zero || HoleGrace < TimeSpan.Zero)

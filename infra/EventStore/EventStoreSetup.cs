@@ -39,7 +39,14 @@ public static class EventStoreSetup
     public static NpgsqlDataSource DataSource(string connectionString, EventStoreOptions options, ILoggerFactory? loggers = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var settings = new NpgsqlConnectionStringBuilder(connectionString) { SearchPath = options.Schema, NoResetOnClose = true, MaxAutoPrepare = 100, AutoPrepareMinUsages = 2 };
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            SearchPath = options.Schema,
+            NoResetOnClose = true,
+            MaxAutoPrepare = 100,
+            AutoPrepareMinUsages = 2,
+            IncludeFailedBatchedCommand = true,   // Tells whose statement failed when several units of work share a commit.
+        };
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         if (loggers is not null)
         {

@@ -10,12 +10,14 @@ public sealed class EventTypes
 {
     private readonly FrozenDictionary<string, Type> _byName;
     private readonly FrozenDictionary<Type, string> _byType;
+    private readonly FrozenDictionary<Type, string> _dotnetNames;
     private readonly FrozenDictionary<string, Func<JsonElement, object>> _upcasters;
 
     private EventTypes(Dictionary<string, Type> byName, Dictionary<string, Func<JsonElement, object>> upcasters)
     {
         _byName = byName.ToFrozenDictionary(StringComparer.Ordinal);
         _byType = byName.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);
+        _dotnetNames = byName.Values.ToFrozenDictionary(type => type, type => $"{type.FullName}, {type.Assembly.GetName().Name}");
         _upcasters = upcasters.ToFrozenDictionary(StringComparer.Ordinal);
     }
 
@@ -55,6 +57,9 @@ public sealed class EventTypes
     /// <exception cref="InvalidOperationException">The type was not registered.</exception>
     public string NameOf(Type type) =>
         _byType.TryGetValue(type, out var name) ? name : throw new InvalidOperationException($"{type.FullName} is not registered as an event of this store");
+
+    /// <summary>What <c>mt_dotnet_type</c> holds: full name and assembly.</summary>
+    internal string DotnetNameOf(Type type) => _dotnetNames[type];
 
     /// <summary>Reads the JSON of a stored event.</summary>
     /// <param name="name">The stored name.</param>

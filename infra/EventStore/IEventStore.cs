@@ -57,6 +57,11 @@ public interface IEventSession
     /// <summary>Stored with every event: the message that caused it.</summary>
     string? CausationId { get; set; }
 
+    /// <summary>
+    /// The caller's own id of what is done here, for example an idempotency key: a second unit of work with the same id is refused. Null for none.
+    /// </summary>
+    string? CommandId { get; set; }
+
     /// <summary>Loads a stream for a decision; what is appended through it expects the version seen here.</summary>
     /// <typeparam name="TState">The state.</typeparam>
     /// <typeparam name="TEvent">Its events.</typeparam>
@@ -79,8 +84,12 @@ public interface IEventSession
     void StartStream(string stream, params IReadOnlyCollection<object> events);
 
     /// <summary>Adds a statement of one's own to the transaction, after the events.</summary>
-    /// <param name="command">Positional parameters only.</param>
+    /// <param name="command">Positional parameters only; its rows are not read.</param>
     void Enlist(NpgsqlBatchCommand command);
+
+    /// <summary>Adds a statement that runs before the events get their positions; it gives no rows, and when it fails nothing is stored and no hole is left.</summary>
+    /// <param name="command">Positional parameters only; for example an insert that fails when the same thing was done before.</param>
+    void Guard(NpgsqlBatchCommand command);
 
     /// <summary>Runs after the commit, in this process only; a hint such as waking a relay, never an effect.</summary>
     /// <param name="action">Must not throw.</param>
@@ -89,6 +98,7 @@ public interface IEventSession
     /// <summary>Stores everything in one round trip.</summary>
     /// <param name="ct">Cancels; the outcome is then unknown unless it throws a typed error.</param>
     /// <exception cref="StreamConflictException">A stream moved; nothing was stored.</exception>
+    /// <exception cref="DuplicateCommandException">The command was handled before; nothing was stored.</exception>
     /// <exception cref="StreamArchivedException">A stream is archived; nothing was stored.</exception>
     Task SaveChanges(CancellationToken ct);
 }

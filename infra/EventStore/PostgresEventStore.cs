@@ -24,6 +24,7 @@ public sealed class PostgresEventStore : IEventStore
         (Database, Types, Options, Signal, Time) = (database, types, options, signal, time);
         Views = new Views(database, viewJson);
         States = new StateCache(options.StatesCachedMax);
+        Commits = new GroupCommit(new StoreGroup(database, signal, time), options);
         HighWater = new HighWater(database, options.HoleGrace, time);
     }
 
@@ -44,6 +45,8 @@ public sealed class PostgresEventStore : IEventStore
     internal EventStoreOptions Options { get; }
 
     internal TimeProvider Time { get; }
+
+    internal GroupCommit Commits { get; }
 
     internal StateCache States { get; }
 

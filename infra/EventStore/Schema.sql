@@ -57,64 +57,83 @@ create table if not exists ap_views (
 create index if not exists ap_views_by_sort on ap_views (kind, sort, id);
 create index if not exists ap_views_by_tag on ap_views (kind, tag, sort, id);
 
--- Appends to any number of streams in one call. The stream row is locked and its version checked before a position is drawn, so a stale writer
--- leaves no hole, and the transaction has an id before it draws, so that a reader can prove a hole empty (see CommittedReader).
--- expected: -1 any, 0 no stream, n exactly n. Callers pass the streams sorted by id, so that two writers cannot wait for each other.
+-- Commands that took effect, by an id of the caller's: the same command told again is refused before anything else happens.
+create table if not exists ap_commands (
+    id varchar not null constraint ap_commands_once primary key,
+    handled_at timestamptz not null default (now())
+);
+
+create index if not exists ap_commands_by_age on ap_commands (handled_at);
+
+-- Appends to any number of streams, of one unit of work or of several that share a commit. Every stream row is locked and its version checked before the
+-- first position is drawn, so stale writers leave no hole, and the transaction has an id before it draws, so that a reader can prove a hole empty
+-- (HighWater.cs). Callers pass the streams sorted by id, so that two writers cannot wait for each other.
+-- expected: -1 any, 0 no stream, n exactly n. The events of stream i lie together, counts[i] of them, in the order of the streams.
+-- All refused streams are told at once: their ordinals and codes in the error's constraint name ('2:AP001,5:AP002'), a line of reason each in the message.
 create or replace function ap_append_events(
-    streams varchar[], stream_types varchar[], expected bigint[], counts int[],
-    event_ids uuid[], types varchar[], dotnet_types varchar[], bodies jsonb[],
-    correlation varchar, causation varchar, meta jsonb, stored_at timestamptz)
+    streams varchar[], stream_types varchar[], expected bigint[], counts int[], correlations varchar[], causations varchar[], metas jsonb[],
+    stream_of int[], event_ids uuid[], types varchar[], dotnet_types varchar[], bodies jsonb[], stored_at timestamptz)
 returns bigint[]
 language plpgsql
 as $$
 declare
     versions bigint[] := '{}';
-    current_version bigint;
-    archived boolean;
+    firsts int[] := '{}';
     first int := 1;
+    reached bigint;
+    there bigint;
+    archived boolean;
+    code text;
+    refused text;
+    reasons text;
 begin
     for i in 1 .. cardinality(streams) loop
-        current_version := null;
-        if expected[i] <= 0 then
+        reached := null;
+        if expected[i] <> 0 then
+            update mt_streams s set version = s.version + counts[i], timestamp = stored_at
+            where s.id = streams[i] and (expected[i] = -1 or s.version = expected[i]) and s.is_archived is not true
+            returning s.version into reached;
+        end if;
+
+        if reached is null and expected[i] <= 0 then
             insert into mt_streams (id, type, version, timestamp, created, tenant_id, is_archived)
-            values (streams[i], stream_types[i], 0, stored_at, stored_at, '*DEFAULT*', false)
-            on conflict (id) do nothing;
-            if found then
-                current_version := 0;
-                archived := false;
-            elsif expected[i] = 0 then
-                raise exception 'stream % exists already', streams[i] using errcode = 'AP001';
+            values (streams[i], stream_types[i], counts[i], stored_at, stored_at, '*DEFAULT*', false)
+            on conflict (id) do nothing
+            returning version into reached;
+            if reached is null and expected[i] = -1 then
+                -- Somebody else started it in the meantime, or it is archived.
+                update mt_streams s set version = s.version + counts[i], timestamp = stored_at where s.id = streams[i] and s.is_archived is not true
+                returning s.version into reached;
             end if;
         end if;
 
-        if current_version is null then
-            select s.version, s.is_archived into current_version, archived from mt_streams s where s.id = streams[i] for update;
-            if not found then
-                raise exception 'stream % was expected at version % and does not exist', streams[i], expected[i] using errcode = 'AP001';
-            end if;
+        if reached is null then
+            select s.version, s.is_archived into there, archived from mt_streams s where s.id = streams[i];
+            code := case when archived then 'AP002' else 'AP001' end;
+            refused := concat_ws(',', refused, i || ':' || code);
+            reasons := concat_ws(E'\n', reasons, 'stream ' || streams[i] || case
+                when archived then ' is archived'
+                when expected[i] = 0 then ' exists already'
+                when there is null then ' was expected at version ' || expected[i] || ' and does not exist'
+                else ' was expected at version ' || expected[i] || ' and is at ' || there end);
         end if;
 
-        if archived then
-            raise exception 'stream % is archived', streams[i] using errcode = 'AP002';
-        end if;
-
-        if expected[i] > 0 and current_version <> expected[i] then
-            raise exception 'stream % was expected at version % and is at %', streams[i], expected[i], current_version using errcode = 'AP001';
-        end if;
-
-        insert into mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, correlation_id, causation_id, headers, is_archived)
-        select nextval('mt_events_sequence'), e.id, streams[i], current_version + e.n, e.body, e.type, stored_at, '*DEFAULT*', e.dotnet_type, correlation, causation, meta, false
-        from (
-            select u.id, u.type, u.dotnet_type, u.body, u.n
-            from unnest(
-                event_ids[first : first + counts[i] - 1], types[first : first + counts[i] - 1],
-                dotnet_types[first : first + counts[i] - 1], bodies[first : first + counts[i] - 1]) with ordinality as u (id, type, dotnet_type, body, n)
-            order by u.n) e;
-
-        update mt_streams set version = current_version + counts[i], timestamp = stored_at where id = streams[i];
-        versions := versions || (current_version + counts[i]);
+        versions := versions || reached;
+        firsts := firsts || first;
         first := first + counts[i];
     end loop;
+
+    if refused is not null then
+        raise exception '%', reasons using errcode = 'AP001', constraint = refused;
+    end if;
+
+    insert into mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, correlation_id, causation_id, headers, is_archived)
+    select nextval('mt_events_sequence'), e.id, streams[e.s], versions[e.s] - counts[e.s] + 1 + e.n - firsts[e.s], e.body, e.type, stored_at, '*DEFAULT*',
+           e.dotnet_type, correlations[e.s], causations[e.s], metas[e.s], false
+    from (
+        select u.s, u.id, u.type, u.dotnet_type, u.body, u.n
+        from unnest(stream_of, event_ids, types, dotnet_types, bodies) with ordinality as u (s, id, type, dotnet_type, body, n)
+        order by u.n) e;
     return versions;
 end
 $$;

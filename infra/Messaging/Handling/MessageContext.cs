@@ -17,7 +17,7 @@ public sealed record MessageContext(CloudEvent Envelope, int Delivered, DateTime
     public void Complete(IEventSession session)
     {
         Follow(session);
-        session.Enlist(new NpgsqlBatchCommand("insert into ap_inbox (message_id, handler) values ($1, $2)")
+        session.Guard(new NpgsqlBatchCommand("insert into ap_inbox (message_id, handler) values ($1, $2)")
         {
             Parameters = { new() { Value = Envelope.Id }, new() { Value = Handler } },
         });

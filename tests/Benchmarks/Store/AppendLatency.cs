@@ -1,0 +1,39 @@
+using System.Globalization;
+using AgentPlatform.EventStore;
+
+namespace AgentPlatform.Benchmarks.Store;
+
+/// <summary>One writer, one event, one stream that grows: what a single decision waits for.</summary>
+internal static class AppendLatency
+{
+    public static async Task Run(BenchmarkRun run)
+    {
+        await using var bench = await BenchStore.Open(run);
+        await using var raw = await bench.Raw();
+        var (baseline, ours) = (new Sample(), new Sample());
+        var (rawVersion, version) = (0, 0L);
+
+        // The first half second is not counted: statements get prepared, code gets compiled.
+        await Rounds(new Sample(), new Sample(), TimeSpan.FromSeconds(run.IsSmall ? 0.1 : 1));
+        for (var round = 0; round < run.Rounds; round++)
+        {
+            await Rounds(baseline, ours, run.Duration);
+        }
+
+        run.Latencies("raw Npgsql insert, 1 writer, 1 event", baseline);
+        run.Latencies("append with expected version, 1 writer, 1 event", ours);
+        run.Row("ratio | value", "median append / median raw insert", (ours.Quantile(0.5) / baseline.Quantile(0.5)).ToString("0.00", CultureInfo.InvariantCulture));
+
+        async Task Rounds(Sample first, Sample second, TimeSpan duration)
+        {
+            await first.Add(1, duration, units: 1, (_, _) => raw.Append("stream", ++rawVersion, 1));
+            await second.Add(1, duration, units: 1, async (_, i) =>
+            {
+                var session = bench.Store.Open();
+                session.Append("tally-one", ExpectedVersion.Exactly(version), BenchStore.Event(i));
+                await session.SaveChanges(CancellationToken.None);
+                version++;
+            });
+        }
+    }
+}
