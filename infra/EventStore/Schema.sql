@@ -65,6 +65,37 @@ create table if not exists ap_commands (
 
 create index if not exists ap_commands_by_age on ap_commands (handled_at);
 
+-- Why an append to a stream is refused, and with which code: AP001 another version, AP002 archived.
+create or replace function ap_refusal(stream varchar, expected bigint, out code text, out reason text)
+language plpgsql
+as $$
+declare
+    there bigint;
+    archived boolean;
+begin
+    select s.version, s.is_archived into there, archived from mt_streams s where s.id = stream;
+    code := case when archived then 'AP002' else 'AP001' end;
+    reason := 'stream ' || stream || case
+        when archived then ' is archived'
+        when expected = 0 then ' exists already'
+        when there is null then ' was expected at version ' || expected || ' and does not exist'
+        else ' was expected at version ' || expected || ' and is at ' || there end;
+end
+$$;
+
+-- Ends a single append (StoreGroup.cs) before it draws a position.
+create or replace function ap_refused(stream varchar, expected bigint)
+returns bigint
+language plpgsql
+as $$
+declare
+    refusal record;
+begin
+    select * into refusal from ap_refusal(stream, expected);
+    raise exception '%', refusal.reason using errcode = 'AP001', constraint = '1:' || refusal.code;
+end
+$$;
+
 -- Appends to any number of streams, of one unit of work or of several that share a commit. Every stream row is locked and its version checked before the
 -- first position is drawn, so stale writers leave no hole, and the transaction has an id before it draws, so that a reader can prove a hole empty
 -- (HighWater.cs). Callers pass the streams sorted by id, so that two writers cannot wait for each other.
@@ -81,9 +112,7 @@ declare
     firsts int[] := '{}';
     first int := 1;
     reached bigint;
-    there bigint;
-    archived boolean;
-    code text;
+    refusal record;
     refused text;
     reasons text;
 begin
@@ -108,14 +137,9 @@ begin
         end if;
 
         if reached is null then
-            select s.version, s.is_archived into there, archived from mt_streams s where s.id = streams[i];
-            code := case when archived then 'AP002' else 'AP001' end;
-            refused := concat_ws(',', refused, i || ':' || code);
-            reasons := concat_ws(E'\n', reasons, 'stream ' || streams[i] || case
-                when archived then ' is archived'
-                when expected[i] = 0 then ' exists already'
-                when there is null then ' was expected at version ' || expected[i] || ' and does not exist'
-                else ' was expected at version ' || expected[i] || ' and is at ' || there end);
+            select * into refusal from ap_refusal(streams[i], expected[i]);
+            refused := concat_ws(',', refused, i || ':' || refusal.code);
+            reasons := concat_ws(E'\n', reasons, refusal.reason);
         end if;
 
         versions := versions || reached;

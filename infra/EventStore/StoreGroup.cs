@@ -1,6 +1,5 @@
 using System.Globalization;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace AgentPlatform.EventStore;
 
@@ -62,7 +61,7 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
         await using var connection = await database.OpenConnectionAsync(CancellationToken.None);
         await using var batch = connection.CreateBatch();
         AddAll(units.SelectMany(u => u.Guards));
-        var append = appends.Count > 0 ? AppendCommand(appends) : null;
+        var append = appends.Count > 0 ? AppendCommands.For(appends, time.GetUtcNow()) : null;
         if (append is not null)
         {
             batch.BatchCommands.Add(append);
@@ -77,13 +76,13 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
         // Asks the server only about statements that this connection has not seen yet. Npgsql's own preparing loses count when a batch with the same
         // statement twice fails before the first of them, and then every later use fails with "prepared statement does not exist".
         await batch.PrepareAsync(CancellationToken.None);
-        var versions = Array.Empty<long>();
+        var versions = appends.ConvertAll(a => a.Append.Expected.Value + a.Append.Events.Count).ToArray();
         await using (var reader = await batch.ExecuteReaderAsync(CancellationToken.None))
         {
-            // Guards and others give no rows; the append gives one.
+            // Only the append of several streams gives rows that matter: where there was no expectation, the version is known from there.
             do
             {
-                if (versions.Length == 0 && append is not null && reader.FieldCount == 1 && reader.GetName(0) == "ap_append_events" && await reader.ReadAsync(CancellationToken.None))
+                if (append is not null && AppendCommands.GivesVersions(append) && reader.FieldCount == 1 && reader.GetName(0) == AppendCommands.Function && await reader.ReadAsync(CancellationToken.None))
                 {
                     versions = reader.GetFieldValue<long[]>(0);
                 }
@@ -100,43 +99,6 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
                 batch.BatchCommands.Add(command);
             }
         }
-    }
-
-    private NpgsqlBatchCommand AppendCommand(List<(UnitOfWork Unit, StreamAppend Append)> appends)
-    {
-        var events = appends.Sum(a => a.Append.Events.Count);
-        var (streamOf, ids, types, dotnetTypes, bodies) = (new int[events], new Guid[events], new string[events], new string[events], new string[events]);
-        for (int i = 0, at = 0; i < appends.Count; i++)
-        {
-            foreach (var e in appends[i].Append.Events)
-            {
-                (streamOf[at], ids[at], types[at], dotnetTypes[at], bodies[at]) = (i + 1, e.Id, e.Type, e.DotnetType, e.Json);
-                at++;
-            }
-        }
-
-        return new NpgsqlBatchCommand("select ap_append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
-        {
-            Parameters =
-            {
-                Texts(a => a.Append.Stream),
-                Texts(a => a.Append.Type),
-                new() { Value = appends.ConvertAll(a => a.Append.Expected.Value).ToArray() },
-                new() { Value = appends.ConvertAll(a => a.Append.Events.Count).ToArray() },
-                Texts(a => a.Unit.CorrelationId),
-                Texts(a => a.Unit.CausationId),
-                Texts(a => a.Unit.Headers, NpgsqlDbType.Jsonb),
-                new() { Value = streamOf },
-                new() { Value = ids },
-                new() { Value = types, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
-                new() { Value = dotnetTypes, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
-                new() { Value = bodies, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
-                new() { Value = time.GetUtcNow(), NpgsqlDbType = NpgsqlDbType.TimestampTz },
-            },
-        };
-
-        NpgsqlParameter Texts(Func<(UnitOfWork Unit, StreamAppend Append), string?> of, NpgsqlDbType type = NpgsqlDbType.Varchar) =>
-            new() { Value = appends.ConvertAll(a => of(a)).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | type };
     }
 
     private static List<UnitOfWork> WithoutRefused(List<UnitOfWork> units, string[] refused, PostgresException e)
