@@ -29,6 +29,8 @@ public static class EventStoreSetup
             sp.GetRequiredService<NpgsqlDataSource>(), types, options, viewJson, sp.GetRequiredService<StoreSignal>(), sp.GetService<TimeProvider>() ?? TimeProvider.System));
         services.AddHostedService(sp => new SchemaStep(sp.GetRequiredService<NpgsqlDataSource>(), [Schema.Events, .. moreSchema]));
         services.AddHostedService(sp => sp.GetRequiredService<StoreSignal>());
+        services.AddHostedService(sp => new Housekeeping(
+            sp.GetRequiredService<NpgsqlDataSource>(), options, sp.GetService<TimeProvider>() ?? TimeProvider.System, sp.GetRequiredService<ILogger<Housekeeping>>()));
         return services;
     }
 

@@ -7,7 +7,7 @@ namespace AgentPlatform.Benchmarks;
 /// <summary>The servers all benchmarks share, durable as in production, and the table they fill.</summary>
 internal sealed class BenchmarkRun : IAsyncDisposable
 {
-    private readonly TextWriter _output;
+    private TextWriter _output;
     private int _databases;
     private string _headed = "";
 
@@ -33,6 +33,13 @@ internal sealed class BenchmarkRun : IAsyncDisposable
         var nats = await NatsServer.StartTemporaryAsync();
         output.WriteLine(FormattableString.Invariant($"{Environment.ProcessorCount} cores, .NET {Environment.Version}, fsync on{(small ? ", SMALL: figures mean nothing" : "")}"));
         return new BenchmarkRun(small, output, postgres, nats);
+    }
+
+    /// <summary>The same run, whose tables go elsewhere from now on.</summary>
+    public BenchmarkRun Telling(TextWriter output)
+    {
+        (_output, _headed) = (output, "");
+        return this;
     }
 
     /// <summary>A new database; its connection string.</summary>

@@ -1,4 +1,5 @@
 using AgentPlatform.Testing;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
 namespace AgentPlatform.EventStore.Tests;
@@ -91,6 +92,21 @@ public sealed class GroupCommitTests(Servers servers)
         Assert.Single(outcomes, "stored");
         Assert.Equal(15, outcomes.Count(o => o.Contains("pay the invoice", StringComparison.Ordinal)));
         Assert.Equal([1, 2], (await AppendTests.All(db.Store)).Select(e => e.Sequence));
+    }
+
+    [Fact]
+    public async Task The_ids_of_old_commands_are_forgotten_and_those_of_new_ones_kept()
+    {
+        await using var db = await CounterStore.Empty(servers);
+        await Save(db, "old", ExpectedVersion.NoStream, session => session.CommandId = "old");
+        await Scalar(db, "with aged as (update ap_commands set handled_at = handled_at - interval '15 days' returning 1) select count(*) from aged");
+        await Save(db, "new", ExpectedVersion.NoStream, session => session.CommandId = "new");
+
+        using var housekeeping = new Housekeeping(db.Database, new EventStoreOptions(), TimeProvider.System, NullLogger<Housekeeping>.Instance);
+        await housekeeping.ForgetCommands(Ct);
+
+        await Save(db, "again", ExpectedVersion.NoStream, session => session.CommandId = "old");
+        await Assert.ThrowsAsync<DuplicateCommandException>(() => Save(db, "twice", ExpectedVersion.NoStream, session => session.CommandId = "new"));
     }
 
     [Fact]
