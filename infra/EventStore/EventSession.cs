@@ -6,7 +6,7 @@ using NpgsqlTypes;
 namespace AgentPlatform.EventStore;
 
 /// <summary>A unit of work on PostgreSQL: one batch, and so one round trip and one transaction.</summary>
-internal sealed class EventSession(PostgresEventStore store) : IEventSession
+internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
 {
     private readonly List<Pending> _appends = [];
     private readonly List<Func<Pending?>> _streams = [];
@@ -45,6 +45,12 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
     }
 
     public void StartStream(string stream, params IReadOnlyCollection<object> events) => Append(stream, ExpectedVersion.NoStream, events);
+
+    public void Archive(string stream)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        Enlist(new NpgsqlBatchCommand("select mt_archive_stream($1)") { Parameters = { new() { Value = stream } } });
+    }
 
     public void Enlist(NpgsqlBatchCommand command) => _enlisted.Add(command);
 

@@ -27,17 +27,21 @@ public sealed class PostgresEventStore : IEventStore
         HighWater = new HighWater(database, options.HoleGrace, time);
     }
 
-    /// <inheritdoc/>
+    /// <summary>The database behind the store, for tables of one's own that belong into the same transaction.</summary>
     public NpgsqlDataSource Database { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Rows kept by inline projections.</summary>
     public Views Views { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Up to where everything is decided.</summary>
     public HighWater HighWater { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Wakes waiting readers after appends, of this process and of others.</summary>
     public StoreSignal Signal { get; }
+
+    IStoreSignal IEventStore.Signal => Signal;
+
+    IViews IEventStore.Views => Views;
 
     internal EventTypes Types { get; }
 
@@ -47,8 +51,10 @@ public sealed class PostgresEventStore : IEventStore
 
     internal StateCache States { get; }
 
-    /// <inheritdoc/>
-    public IEventSession Open() => new EventSession(this);
+    /// <summary>Begins a unit of work, which statements of one's own can be part of.</summary>
+    public IPostgresSession Open() => new EventSession(this);
+
+    IEventSession IEventStore.Open() => Open();
 
     /// <inheritdoc/>
     public object Open(StoredEvent stored)

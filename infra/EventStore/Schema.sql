@@ -47,7 +47,7 @@ create table if not exists mt_high_water_skips (
 
 create table if not exists ap_views (
     kind varchar not null,
-    id varchar not null,
+    id varchar collate "C" not null,
     sort varchar collate "C" not null,
     tag varchar null,
     data jsonb not null,

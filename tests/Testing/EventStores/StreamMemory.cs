@@ -1,0 +1,123 @@
+using System.Text.Json;
+using AgentPlatform.EventStore;
+
+namespace AgentPlatform.Testing.EventStores;
+
+/// <summary>What would be the database: streams, the log of all events, and views, changed by one unit of work at a time.</summary>
+internal sealed class StreamMemory(EventTypes types, EventStoreOptions options, JsonSerializerOptions viewJson, TimeProvider time)
+{
+    private readonly Dictionary<string, MemoryStream> _streams = new(StringComparer.Ordinal);
+    private readonly List<StoredEvent> _log = [];
+    private readonly Lock _gate = new();
+
+    public EventTypes Types { get; } = types;
+
+    public EventStoreOptions Options { get; } = options;
+
+    public TimeProvider Time { get; } = time;
+
+    public InMemorySignal Signal { get; } = new(options.PollEvery);
+
+    public InMemoryViews Views { get; } = new(viewJson);
+
+    public IReadOnlyList<StoredEvent> Stream(string id)
+    {
+        lock (_gate)
+        {
+            return _streams.TryGetValue(id, out var stream) ? [.. stream.Events] : [];
+        }
+    }
+
+    public IReadOnlyList<StoredEvent> Log()
+    {
+        lock (_gate)
+        {
+            return [.. _log];
+        }
+    }
+
+    /// <summary>Checks everything, then changes everything. Streams are looked at in the order of their ids, so the first refusal is the one PostgreSQL gives.</summary>
+    public void Commit(IReadOnlyList<MemoryAppend> appends, IReadOnlyList<ViewRow> views, IReadOnlyList<string> archived)
+    {
+        lock (_gate)
+        {
+            foreach (var append in appends)
+            {
+                Check(append);
+            }
+
+            foreach (var append in appends)
+            {
+                Apply(append);
+            }
+
+            foreach (var row in views)
+            {
+                Views.Upsert(row);
+            }
+
+            foreach (var id in archived)
+            {
+                if (_streams.TryGetValue(id, out var stream))
+                {
+                    stream.IsArchived = true;
+                }
+            }
+        }
+    }
+
+    private void Check(MemoryAppend append)
+    {
+        var (id, expected) = (append.Stream, append.Expected.Value);
+        var stream = _streams.GetValueOrDefault(id);
+        if (stream is null)
+        {
+            if (expected > 0)
+            {
+                throw new StreamConflictException($"stream {id} was expected at version {expected} and does not exist");
+            }
+
+            return;
+        }
+
+        if (expected == 0)
+        {
+            throw new StreamConflictException($"stream {id} exists already");
+        }
+
+        if (stream.IsArchived)
+        {
+            throw new StreamArchivedException($"stream {id} is archived");
+        }
+
+        if (expected > 0 && stream.Events.Count != expected)
+        {
+            throw new StreamConflictException($"stream {id} was expected at version {expected} and is at {stream.Events.Count}");
+        }
+    }
+
+    private void Apply(MemoryAppend append)
+    {
+        if (!_streams.TryGetValue(append.Stream, out var stream))
+        {
+            _streams[append.Stream] = stream = new MemoryStream();
+        }
+
+        foreach (var e in append.Events)
+        {
+            var stored = e with { Sequence = _log.Count + 1, Version = stream.Events.Count + 1 };
+            stream.Events.Add(stored);
+            _log.Add(stored);
+        }
+    }
+
+    private sealed class MemoryStream
+    {
+        public List<StoredEvent> Events { get; } = [];
+
+        public bool IsArchived { get; set; }
+    }
+}
+
+/// <summary>Events for one stream; sequence and version are given when they are committed.</summary>
+internal sealed record MemoryAppend(string Stream, ExpectedVersion Expected, IReadOnlyList<StoredEvent> Events);
