@@ -21,8 +21,10 @@ public abstract record CounterEvent
 
 public sealed record Counter(string Owner, int Total)
 {
-    public static readonly StreamKind<Counter, CounterEvent> Kind = new(
-        "counter",
+    public static readonly StreamKind<Counter, CounterEvent> Kind = KindOf("counter", "counters");
+
+    public static StreamKind<Counter, CounterEvent> KindOf(string name, string list) => new(
+        name,
         new Counter(string.Empty, 0),
         (counter, e) => e switch
         {
@@ -30,5 +32,5 @@ public sealed record Counter(string Owner, int Total)
             CounterEvent.Raised r => counter with { Total = counter.Total + r.By },
             _ => counter,
         },
-        counter => new ViewRow("counters", counter.Owner, counter.Total.ToString("D10"), counter.Total > 5 ? "high" : "low", counter));
+        counter => new ViewRow(list, counter.Owner, counter.Total.ToString("D10"), counter.Total > 5 ? "high" : "low", counter));
 }
