@@ -34,8 +34,7 @@ public sealed class CounterStore : ICounterStore
 
     public static async Task<CounterStore> Empty(Servers servers, EventStoreOptions? options = null, TimeProvider? time = null)
     {
-        options ??= new EventStoreOptions();
-        options = options with { HoleGrace = TimeSpan.Zero };
+        options ??= new EventStoreOptions { HoleGrace = TimeSpan.Zero };
         var database = EventStoreSetup.DataSource(await servers.NewDatabase(), options);
         await Schema.Apply(database, Schema.Events, TestContext.Current.CancellationToken);
         return new CounterStore(database, options, time ?? TimeProvider.System);
