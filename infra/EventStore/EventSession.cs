@@ -30,6 +30,19 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
             _views.Add(() => stream.Pending.Count == 0 ? null : view(stream.State));
         }
 
+        if (kind.Snapshots is { } policy)
+        {
+            NpgsqlBatchCommand? kept = null;
+            stream.Appended = () =>
+            {
+                if (policy.IsDue(version, version + stream.Pending.Count))
+                {
+                    _ = kept is not null && _enlisted.Remove(kept);
+                    Enlist(kept = Snapshots.Keep(policy, stream.StreamId, stream.State, version + stream.Pending.Count));
+                }
+            };
+        }
+
         _afterCommit.Add(() => store.States.Remember(stream.StreamId, stream.State, version + stream.Pending.Count));
         return stream;
     }

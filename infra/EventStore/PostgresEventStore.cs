@@ -70,7 +70,9 @@ public sealed class PostgresEventStore : IEventStore
     {
         ArgumentNullException.ThrowIfNull(kind);
         var stream = kind.StreamId(id);
-        var (state, version) = States.Find(stream) is { State: TState known } cached ? (known, cached.Version) : (kind.Initial, 0);
+        var (state, version) = States.Find(stream) is { State: TState known } cached ? (known, cached.Version)
+            : kind.Snapshots is { } policy && await Snapshots.Find<TState>(Database, policy, stream, ct) is { } kept ? kept
+            : (kind.Initial, 0);
         var read = version;
         await foreach (var (at, e) in ReadEvents(stream, version, ct))
         {

@@ -57,6 +57,14 @@ create table if not exists ap_views (
 create index if not exists ap_views_by_sort on ap_views (kind, sort, id);
 create index if not exists ap_views_by_tag on ap_views (kind, tag, sort, id);
 
+-- Folded states, by kinds of streams that ask for it. Text as it was written: the phase of a state stands before its properties. Gone with its stream.
+create table if not exists ap_snapshots (
+    stream_id varchar not null primary key references mt_streams (id) on delete cascade,
+    version bigint not null,
+    shape varchar not null,
+    state json not null
+);
+
 -- Appends to any number of streams in one call. The stream row is locked and its version checked before a position is drawn, so a stale writer
 -- leaves no hole, and the transaction has an id before it draws, so that a reader can prove a hole empty (see CommittedReader).
 -- expected: -1 any, 0 no stream, n exactly n. Callers pass the streams sorted by id, so that two writers cannot wait for each other.

@@ -40,8 +40,8 @@ public sealed class CounterStore : ICounterStore
         return new CounterStore(database, options, time ?? TimeProvider.System);
     }
 
-    public PostgresEventStore Another() =>
-        new(Database, EventTypes.Of(typeof(CounterEvent)), _options, JsonSerializerOptions.Web, new StoreSignal(Database, _options, NullLogger<StoreSignal>.Instance), _time);
+    public PostgresEventStore Another(EventStoreOptions? options = null) =>
+        new(Database, EventTypes.Of(typeof(CounterEvent)), options ?? _options, JsonSerializerOptions.Web, new StoreSignal(Database, _options, NullLogger<StoreSignal>.Instance), _time);
 
     IEventStore ICounterStore.Another() => Another();
 

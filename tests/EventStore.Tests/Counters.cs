@@ -23,7 +23,7 @@ public sealed record Counter(string Owner, int Total)
 {
     public static readonly StreamKind<Counter, CounterEvent> Kind = KindOf("counter", "counters");
 
-    public static StreamKind<Counter, CounterEvent> KindOf(string name, string list) => new(
+    public static StreamKind<Counter, CounterEvent> KindOf(string name, string list, SnapshotPolicy? snapshots = null) => new(
         name,
         new Counter(string.Empty, 0),
         (counter, e) => e switch
@@ -32,5 +32,6 @@ public sealed record Counter(string Owner, int Total)
             CounterEvent.Raised r => counter with { Total = counter.Total + r.By },
             _ => counter,
         },
-        counter => new ViewRow(list, counter.Owner, counter.Total.ToString("D10"), counter.Total > 5 ? "high" : "low", counter));
+        counter => new ViewRow(list, counter.Owner, counter.Total.ToString("D10"), counter.Total > 5 ? "high" : "low", counter),
+        snapshots);
 }

@@ -135,6 +135,28 @@ public abstract partial class EventStoreCompliance
         Assert.True(told && next.IsCompleted && !signal.Next.IsCompleted);
     }
 
+    [Fact]
+    public async Task Snapshots_change_no_answer()
+    {
+        await using var db = await Empty(new EventStoreOptions { StatesCachedMax = 0, HoleGrace = TimeSpan.Zero });
+        var keeping = Counter.KindOf("counter", "counters", new SnapshotPolicy { EventsBetween = 3, StateVersion = 1 });
+        for (var n = 1; n <= 10; n++)
+        {
+            var session = db.Store.Open();
+            var stream = await session.FetchForWriting(keeping, "a", Ct);
+            stream.Append(new CounterEvent.Raised(n));
+            stream.Append(n % 2 == 0 ? [new CounterEvent.Raised(1)] : []);
+            await session.SaveChanges(Ct);
+
+            Assert.Equal(await db.Another().Aggregate(Counter.Kind, "a", Ct), await db.Another().Aggregate(keeping, "a", Ct));
+        }
+
+        var archive = db.Store.Open();
+        archive.Archive("counter-a");
+        await archive.SaveChanges(Ct);
+        Assert.Equal((new Counter(string.Empty, 60), 15L), await db.Another().Aggregate(keeping, "a", Ct));
+    }
+
     private sealed class StoppedClock(DateTimeOffset now) : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() => now;

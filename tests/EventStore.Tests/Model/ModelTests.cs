@@ -41,7 +41,7 @@ public sealed class ModelTests(Servers servers)
 
     private static async Task<StoryRunner> OnPostgres(CounterStore database, string name)
     {
-        PostgresEventStore[] stores = [database.Another(), database.Another()];
+        PostgresEventStore[] stores = [database.Another(), database.Another(new EventStoreOptions { HoleGrace = TimeSpan.Zero, StatesCachedMax = 0 })];
         var position = await Last(database);
         foreach (var store in stores)
         {

@@ -9,7 +9,7 @@ namespace AgentPlatform.EventStore.Tests.Model;
 /// <param name="settle">Makes everything that was committed visible to readers: holes that refused writers left are proven empty.</param>
 public sealed class StoryRunner(IEventStore[] stores, string name, long position, Func<Task> settle)
 {
-    private readonly StreamKind<Counter, CounterEvent> _kind = Counter.KindOf(name, name);
+    private readonly StreamKind<Counter, CounterEvent> _kind = Counter.KindOf(name, name, new SnapshotPolicy { EventsBetween = 3, StateVersion = 1 });
     private readonly long[] _followed = [position, position];
     private int _number;
 
