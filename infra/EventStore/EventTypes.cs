@@ -10,12 +10,14 @@ namespace AgentPlatform.EventStore;
 public sealed class EventTypes
 {
     private readonly FrozenDictionary<string, Type> _byName;
+    private readonly FrozenDictionary<string, Type>.AlternateLookup<ReadOnlySpan<char>> _bySpan;
     private readonly FrozenDictionary<Type, string> _byType;
     private readonly FrozenDictionary<string, Upcast> _upcasts;
 
     private EventTypes(Dictionary<string, Type> byName, Dictionary<string, Upcast> upcasts)
     {
         _byName = byName.ToFrozenDictionary(StringComparer.Ordinal);
+        _bySpan = _byName.GetAlternateLookup<ReadOnlySpan<char>>();
         _byType = byName.ToFrozenDictionary(pair => pair.Value, pair => pair.Key);
         _upcasts = upcasts.ToFrozenDictionary(StringComparer.Ordinal);
     }
@@ -65,15 +67,8 @@ public sealed class EventTypes
     /// <param name="name">The stored name.</param>
     /// <param name="json">The stored JSON, as UTF-8.</param>
     /// <exception cref="UnknownEventTypeException">Nothing is registered for the name.</exception>
-    public object Read(string name, ReadOnlySpan<byte> json)
-    {
-        if (_byName.TryGetValue(name, out var type))
-        {
-            return JsonSerializer.Deserialize(json, type, Json)!;
-        }
-
-        return Upcast(name, json);
-    }
+    public object Read(ReadOnlySpan<char> name, ReadOnlySpan<byte> json) =>
+        _bySpan.TryGetValue(name, out var type) ? JsonSerializer.Deserialize(json, type, Json)! : Upcast(name.ToString(), json);
 
     private object Upcast(string name, ReadOnlySpan<byte> stored)
     {

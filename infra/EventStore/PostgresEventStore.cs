@@ -151,9 +151,10 @@ public sealed class PostgresEventStore : IEventStore
         command.Parameters.Add(new() { Value = stream });
         command.Parameters.Add(new() { Value = afterVersion });
         await using var reader = await command.ExecuteReaderAsync(ct);
+        using var row = new EventRow(Types);
         while (await reader.ReadAsync(ct))
         {
-            yield return (reader.GetInt64(0), Types.Read(reader.GetString(1), reader.GetFieldValue<byte[]>(2)));
+            yield return (reader.GetInt64(0), row.Read(reader));
         }
     }
 }
