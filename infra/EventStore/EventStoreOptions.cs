@@ -15,6 +15,9 @@ public sealed record EventStoreOptions
     /// <summary>Events one unit of work may append.</summary>
     public int EventsPerSaveMax { get; init; } = 10_000;
 
+    /// <summary>Events one bulk append may have.</summary>
+    public int EventsPerImportMax { get; init; } = 1_000_000;
+
     /// <summary>Size of one event's JSON, in bytes.</summary>
     public int EventBytesMax { get; init; } = 1024 * 1024;
 
@@ -34,9 +37,9 @@ public sealed record EventStoreOptions
             throw new InvalidOperationException($"EventStore:Schema must be a lower-case identifier, not '{Schema}'");
         }
 
-        if (StreamsPerSaveMax < 1 || EventsPerSaveMax < 1 || EventBytesMax < 1 || StatesCachedMax < 0)
+        if (StreamsPerSaveMax < 1 || EventsPerSaveMax < 1 || EventsPerImportMax < 1 || EventBytesMax < 1 || StatesCachedMax < 0)
         {
-            throw new InvalidOperationException("EventStore: StreamsPerSaveMax, EventsPerSaveMax and EventBytesMax must be at least 1, StatesCachedMax at least 0");
+            throw new InvalidOperationException("EventStore: StreamsPerSaveMax, EventsPerSaveMax, EventsPerImportMax and EventBytesMax must be at least 1, StatesCachedMax at least 0");
         }
 
         if (PollEvery <= TimeSpan.Zero || HoleGrace < TimeSpan.Zero)

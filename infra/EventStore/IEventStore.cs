@@ -32,6 +32,15 @@ public interface IEventStore
     /// <param name="ct">Cancels the read.</param>
     Task<CommittedPage> ReadCommitted(long after, int limit, IReadOnlyCollection<string>? streams, CancellationToken ct);
 
+    /// <summary>Appends to any number of streams at once, for imports: all of it or nothing. Readers see the streams in the order given. Views are not written.</summary>
+    /// <param name="streams">Each stream once.</param>
+    /// <param name="correlation">Stored with every event.</param>
+    /// <param name="causation">Stored with every event.</param>
+    /// <param name="ct">Cancels; the outcome is then unknown unless it throws a typed error.</param>
+    /// <exception cref="StreamConflictException">A stream is not as expected; nothing was stored and no position was drawn.</exception>
+    /// <exception cref="StreamArchivedException">A stream is archived; nothing was stored and no position was drawn.</exception>
+    Task Import(IReadOnlyCollection<StreamImport> streams, string? correlation, string? causation, CancellationToken ct);
+
     /// <summary>Turns a stored event into its .NET form.</summary>
     /// <param name="stored">The stored event.</param>
     object Open(StoredEvent stored);

@@ -133,6 +133,13 @@ public sealed class PostgresEventStore : IEventStore
         return rows.Count == limit ? new CommittedPage(rows, rows[^1].Sequence, More: true) : new CommittedPage(rows, highWater, More: false);
     }
 
+    /// <inheritdoc/>
+    public Task Import(IReadOnlyCollection<StreamImport> streams, string? correlation, string? causation, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(streams);
+        return streams.Count == 0 ? Task.CompletedTask : new BulkAppend(this).Run(streams, correlation, causation, ct);
+    }
+
     internal static StoredEvent Row(NpgsqlDataReader reader) =>
         new(
             reader.GetInt64(0),

@@ -27,9 +27,12 @@ public sealed class OurRowsTests(Servers servers)
             await session.SaveChanges(Ct);
         }
 
+        await store.Import([new StreamImport("order-2", ExpectedVersion.NoStream, [new OrderEvent.Placed("N-2", Size.Small, [])]) { Kind = "order" }], "run", "cause", Ct);
+
         Assert.Equal(
             [
                 "order-1 order 3 2026-01-02T12:00:00 *DEFAULT* false",
+                "order-2 order 1 2026-01-02T12:00:00 *DEFAULT* false",
                 "other NULL 2 2026-01-02T12:00:00 *DEFAULT* false",
             ],
             await Lines(db, "select concat_ws(' ', id, coalesce(type, 'NULL'), version, to_char(timestamp at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS'), tenant_id, case when is_archived then 'true' else 'false' end) from mt_streams order by id"));
@@ -45,6 +48,7 @@ public sealed class OurRowsTests(Servers servers)
                 $"3 other 1 {second} order-placed.1 2026-01-02T12:00:00 *DEFAULT* {dotnet} run cause false",
                 $"4 order-1 3 {first} order-placed.1 2026-01-02T12:00:00 *DEFAULT* {dotnet} run cause false",
                 $"5 other 2 {second} order-placed.1 2026-01-02T12:00:00 *DEFAULT* {dotnet} run cause false",
+                $"6 order-2 1 {second} order-placed.1 2026-01-02T12:00:00 *DEFAULT* {dotnet} run cause false",
             ],
             await Lines(db,
                 """

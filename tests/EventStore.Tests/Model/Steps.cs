@@ -26,6 +26,12 @@ public abstract record Step(int Who)
         public override string ToString() => $"{Who} writes {string.Join(", ", Parts.Select(p => p.ToString()))}{(Archived.Length > 0 ? $" and archives {string.Join(", ", Archived)}" : string.Empty)}";
     }
 
+    /// <summary>The same, as a bulk append; the last stream first.</summary>
+    public sealed record Import(int Who, Part[] Parts) : Step(Who)
+    {
+        public override string ToString() => $"{Who} imports {string.Join(", ", Parts.Select(p => p.ToString()))}";
+    }
+
     /// <summary>Loads streams, decides, stores; perhaps somebody else writes to the first one in between.</summary>
     public sealed record Decide(int Who, int[] Streams, int Events, bool Overtaken) : Step(Who)
     {
@@ -72,6 +78,7 @@ public sealed record Story(IReadOnlyList<Step> Steps)
 
     private static readonly Gen<Step> AnyStep = Gen.Frequency<Step>(
         (4, from who in Who from parts in Parts from archived in Archived select (Step)new Step.Write(who, parts, archived)),
+        (2, from who in Who from parts in Parts select (Step)new Step.Import(who, parts)),
         (5, from who in Who from streams in Streams from events in Events from overtaken in Gen.Frequency((3, Gen.Constant(false)), (1, Gen.Constant(true))) select (Step)new Step.Decide(who, streams, events, overtaken)),
         (2, from streams in Streams from expect in Expected from events in Events select (Step)new Step.Race(streams, expect, events)),
         (1, from who in Who from stream in Stream from after in Gen.Choose(0, 6) select (Step)new Step.ReadStream(who, stream, after)),

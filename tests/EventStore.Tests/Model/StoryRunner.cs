@@ -23,6 +23,9 @@ public sealed class StoryRunner(IEventStore[] stores, string name, long position
         {
             case Step.Write write:
                 return await Save(await Unit(store, write.Parts, write.Archived));
+            case Step.Import import:
+                var streams = await Task.WhenAll(import.Parts.Reverse().Select(async part => new StreamImport(Id(part.Stream), await Expected(part), Raised(part.Events))));
+                return await Outcome(() => store.Import(streams, "import", null, Ct));
             case Step.Decide decide:
                 return await Decide(store, decide);
             case Step.Race race:
@@ -84,8 +87,7 @@ public sealed class StoryRunner(IEventStore[] stores, string name, long position
         session.CorrelationId = name;
         foreach (var part in parts)
         {
-            var (_, version) = await stores[0].Aggregate(_kind, Short(part.Stream), Ct);
-            session.Append(Id(part.Stream), Expected(part.Expect, version), Raised(part.Events));
+            session.Append(Id(part.Stream), await Expected(part), Raised(part.Events));
         }
 
         foreach (var stream in archived)
@@ -96,27 +98,36 @@ public sealed class StoryRunner(IEventStore[] stores, string name, long position
         return session;
     }
 
-    private static ExpectedVersion Expected(Expect expect, long version) => expect switch
+    private async Task<ExpectedVersion> Expected(Part part)
     {
-        Expect.Any => ExpectedVersion.Any,
-        Expect.NoStream => ExpectedVersion.NoStream,
-        Expect.Current => ExpectedVersion.Exactly(version),
-        Expect.Behind => ExpectedVersion.Exactly(Math.Max(version - 1, 1)),
-        _ => ExpectedVersion.Exactly(version + 1),
-    };
+        var (_, version) = await stores[0].Aggregate(_kind, Short(part.Stream), Ct);
+        return part.Expect switch
+        {
+            Expect.Any => ExpectedVersion.Any,
+            Expect.NoStream => ExpectedVersion.NoStream,
+            Expect.Current => ExpectedVersion.Exactly(version),
+            Expect.Behind => ExpectedVersion.Exactly(Math.Max(version - 1, 1)),
+            _ => ExpectedVersion.Exactly(version + 1),
+        };
+    }
 
     private async Task<string> Save(IEventSession session)
     {
         var told = 0;
         session.AfterCommit(() => told++);
+        return $"{await Outcome(() => session.SaveChanges(Ct))}, told {told}";
+    }
+
+    private static async Task<string> Outcome(Func<Task> store)
+    {
         try
         {
-            await session.SaveChanges(Ct);
-            return $"stored, told {told}";
+            await store();
+            return "stored";
         }
         catch (Exception refused) when (refused is StreamConflictException or StreamArchivedException)
         {
-            return $"{refused.GetType().Name}: {refused.Message}, told {told}";
+            return $"{refused.GetType().Name}: {refused.Message}";
         }
     }
 

@@ -63,4 +63,15 @@ public sealed class InMemoryEventStore : IEventStore
         var rows = log.Skip((int)after).Where(e => streams is null || streams.Contains(e.Stream)).Take(limit).ToList();
         return Task.FromResult(rows.Count == limit ? new CommittedPage(rows, rows[^1].Sequence, More: true) : new CommittedPage(rows, log.Count, More: false));
     }
+
+    public Task Import(IReadOnlyCollection<StreamImport> streams, string? correlation, string? causation, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        if (streams.Count > 0)
+        {
+            _memory.Import(streams, correlation, causation);
+        }
+
+        return Task.CompletedTask;
+    }
 }

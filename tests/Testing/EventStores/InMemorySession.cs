@@ -1,4 +1,3 @@
-using System.Text.Json;
 using AgentPlatform.EventStore;
 
 namespace AgentPlatform.Testing.EventStores;
@@ -87,19 +86,7 @@ internal sealed class InMemorySession(InMemoryEventStore store, StreamMemory mem
             throw new InvalidOperationException($"The stream {twice.Key} is written twice in one unit of work; collect its events in one place");
         }
 
-        // PostgreSQL keeps microseconds.
-        var now = memory.Time.GetUtcNow();
-        var at = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
-        return appends.ConvertAll(a => new MemoryAppend(a.Stream, a.Expected, [.. a.Events.Select(e => Stored(a.Stream, e, at))]));
-    }
-
-    private StoredEvent Stored(string stream, object e, DateTimeOffset at)
-    {
-        var type = e.GetType();
-        var json = JsonSerializer.SerializeToUtf8Bytes(e, type, EventTypes.Json);
-        return json.Length <= memory.Options.EventBytesMax
-            ? new StoredEvent(0, Guid.CreateVersion7(), stream, 0, memory.Types.NameOf(type), at, CorrelationId, CausationId, json)
-            : throw new InvalidOperationException($"An event of type {type.Name} has {json.Length} bytes of JSON; the store takes {memory.Options.EventBytesMax} (EventStore:EventBytesMax)");
+        return appends.ConvertAll(a => memory.Append(a.Stream, a.Expected, a.Events, CorrelationId, CausationId));
     }
 
     private sealed record Pending(string Stream, ExpectedVersion Expected, IReadOnlyList<object> Events);

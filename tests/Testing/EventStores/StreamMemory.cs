@@ -66,6 +66,53 @@ internal sealed class StreamMemory(EventTypes types, EventStoreOptions options, 
         }
     }
 
+    /// <summary>Events as they would be stored now.</summary>
+    public MemoryAppend Append(string stream, ExpectedVersion expected, IEnumerable<object> events, string? correlation, string? causation)
+    {
+        // PostgreSQL keeps microseconds.
+        var now = Time.GetUtcNow();
+        var at = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+        return new MemoryAppend(stream, expected, [.. events.Select(e => Stored(stream, e, at, correlation, causation))]);
+    }
+
+    /// <summary>A bulk append: refused in the order of the ids, stored in the order given.</summary>
+    public void Import(IReadOnlyCollection<StreamImport> streams, string? correlation, string? causation)
+    {
+        var events = streams.Sum(s => (long)s.Events.Count);
+        if (events > Options.EventsPerImportMax)
+        {
+            throw new InvalidOperationException($"One bulk append may have {Options.EventsPerImportMax} events (EventStore:EventsPerImportMax); this one has {events}");
+        }
+
+        if (streams.FirstOrDefault(s => string.IsNullOrEmpty(s.Stream) || s.Events.Count == 0) is { } empty)
+        {
+            throw new InvalidOperationException($"The stream '{empty.Stream}' of a bulk append has no id or no events");
+        }
+
+        if (streams.GroupBy(s => s.Stream, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
+            throw new InvalidOperationException($"The stream {twice.Key} is written twice in one bulk append; collect its events in one place");
+        }
+
+        var appends = streams.Select(s => Append(s.Stream, s.Expected, s.Events, correlation, causation)).ToList();
+        lock (_gate)
+        {
+            appends.OrderBy(a => a.Stream, StringComparer.Ordinal).ToList().ForEach(Check);
+            appends.ForEach(Apply);
+        }
+
+        Signal.Appended();
+    }
+
+    private StoredEvent Stored(string stream, object e, DateTimeOffset at, string? correlation, string? causation)
+    {
+        var type = e.GetType();
+        var json = JsonSerializer.SerializeToUtf8Bytes(e, type, EventTypes.Json);
+        return json.Length <= Options.EventBytesMax
+            ? new StoredEvent(0, Guid.CreateVersion7(), stream, 0, Types.NameOf(type), at, correlation, causation, json)
+            : throw new InvalidOperationException($"An event of type {type.Name} has {json.Length} bytes of JSON; the store takes {Options.EventBytesMax} (EventStore:EventBytesMax)");
+    }
+
     private void Check(MemoryAppend append)
     {
         var (id, expected) = (append.Stream, append.Expected.Value);
