@@ -13,7 +13,7 @@ public static class StoreSequencesQuery
     /// <param name="store">The store.</param>
     /// <param name="ct">Cancels the read.</param>
     /// <param name="after">Begin after this sequence.</param>
-    public static async Task<StoreSequences> Handle(ServiceIdentity service, IEventStore store, CancellationToken ct, long after = 0)
+    public static async Task<StoreSequences> Handle(ServiceIdentity service, PostgresEventStore store, CancellationToken ct, long after = 0)
     {
         // Neighbours have the same difference between sequence and row number: one group is one range without holes.
         await using var command = store.Database.CreateCommand(

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace AgentPlatform.ServiceDefaults;
 
-internal sealed class PostgresHealth(IEventStore store) : IHealthCheck
+internal sealed class PostgresHealth(PostgresEventStore store) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {

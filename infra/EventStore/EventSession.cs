@@ -1,14 +1,14 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Npgsql;
 
 namespace AgentPlatform.EventStore;
 
 /// <summary>Collects a unit of work and hands it over to be stored (<see cref="GroupCommit"/>).</summary>
-internal sealed class EventSession(PostgresEventStore store) : IEventSession
+internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
 {
-    private readonly List<StreamAppend> _appends = [];
-    private readonly List<Func<StreamAppend?>> _streams = [];
+    private readonly List<Func<StreamAppend?>> _appends = [];
     private readonly List<Func<ViewRow?>> _views = [];
     private readonly List<NpgsqlBatchCommand> _guards = [];
     private readonly List<NpgsqlBatchCommand> _enlisted = [];
@@ -26,10 +26,23 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
     {
         var (state, version) = await store.Aggregate(kind, id, ct);
         var stream = new EventStream<TState, TEvent>(kind, id, state, version);
-        _streams.Add(() => stream.Pending.Count == 0 ? null : Append(stream.StreamId, kind.Name, ExpectedVersion.Exactly(version), stream.Pending));
+        _appends.Add(() => stream.Pending.Count == 0 ? null : Append(stream.StreamId, kind.Name, ExpectedVersion.Exactly(version), stream.Pending));
         if (kind.View is { } view)
         {
             _views.Add(() => stream.Pending.Count == 0 ? null : view(stream.State));
+        }
+
+        if (kind.Snapshots is { } policy)
+        {
+            NpgsqlBatchCommand? kept = null;
+            stream.Appended = () =>
+            {
+                if (policy.IsDue(version, version + stream.Pending.Count))
+                {
+                    _ = kept is not null && _enlisted.Remove(kept);
+                    Enlist(kept = Snapshots.Keep(policy, stream.StreamId, stream.State, version + stream.Pending.Count));
+                }
+            };
         }
 
         _afterCommit.Add(() => store.States.Remember(stream.StreamId, stream.State, version + stream.Pending.Count));
@@ -42,11 +55,17 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
         ArgumentNullException.ThrowIfNull(events);
         if (events.Count > 0)
         {
-            _appends.Add(Append(stream, type: null, expected, events));
+            _appends.Add(() => Append(stream, type: null, expected, events));
         }
     }
 
     public void StartStream(string stream, params IReadOnlyCollection<object> events) => Append(stream, ExpectedVersion.NoStream, events);
+
+    public void Archive(string stream)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(stream);
+        Enlist(new NpgsqlBatchCommand("select mt_archive_stream($1)") { Parameters = { new() { Value = stream } } });
+    }
 
     public void Guard(NpgsqlBatchCommand command) => _guards.Add(command);
 
@@ -56,7 +75,7 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
 
     public async Task SaveChanges(CancellationToken ct)
     {
-        List<StreamAppend> appends = [.. _appends, .. _streams.Select(s => s()).OfType<StreamAppend>()];
+        List<StreamAppend> appends = [.. _appends.Select(a => a()).OfType<StreamAppend>()];
         Check(appends);
         var others = _views.Select(v => v()).OfType<ViewRow>().Select(store.Views.Upsert).Concat(_enlisted).ToList();
         if (appends.Count == 0 && others.Count == 0 && _guards.Count == 0 && CommandId is null)
@@ -99,9 +118,10 @@ internal sealed class EventSession(PostgresEventStore store) : IEventSession
     {
         var type = e.GetType();
         var json = JsonSerializer.Serialize(e, type, EventTypes.Json);
-        return json.Length <= store.Options.EventBytesMax
+        var bytes = Encoding.UTF8.GetByteCount(json);
+        return bytes <= store.Options.EventBytesMax
             ? new NewEvent(Guid.CreateVersion7(), store.Types.NameOf(type), store.Types.DotnetNameOf(type), json)
-            : throw new InvalidOperationException($"An event of type {type.Name} has {json.Length} characters of JSON; the store takes {store.Options.EventBytesMax} (EventStore:EventBytesMax)");
+            : throw new InvalidOperationException($"An event of type {type.Name} has {bytes} bytes of JSON; the store takes {store.Options.EventBytesMax} (EventStore:EventBytesMax)");
     }
 
     private void Check(List<StreamAppend> appends)

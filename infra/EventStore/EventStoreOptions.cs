@@ -30,6 +30,9 @@ public sealed record EventStoreOptions
     /// <summary>How long the ids of commands are remembered, and so how late a repetition is still recognised.</summary>
     public TimeSpan CommandsKept { get; init; } = TimeSpan.FromDays(14);
 
+    /// <summary>Events one bulk append may have.</summary>
+    public int EventsPerImportMax { get; init; } = 1_000_000;
+
     /// <summary>Size of one event's JSON, in bytes.</summary>
     public int EventBytesMax { get; init; } = 1024 * 1024;
 
@@ -49,9 +52,9 @@ public sealed record EventStoreOptions
             throw new InvalidOperationException($"EventStore:Schema must be a lower-case identifier, not '{Schema}'");
         }
 
-        if (StreamsPerSaveMax < 1 || EventsPerSaveMax < 1 || EventBytesMax < 1 || StatesCachedMax < 0)
+        if (StreamsPerSaveMax < 1 || EventsPerSaveMax < 1 || EventsPerImportMax < 1 || EventBytesMax < 1 || StatesCachedMax < 0)
         {
-            throw new InvalidOperationException("EventStore: StreamsPerSaveMax, EventsPerSaveMax and EventBytesMax must be at least 1, StatesCachedMax at least 0");
+            throw new InvalidOperationException("EventStore: StreamsPerSaveMax, EventsPerSaveMax, EventsPerImportMax and EventBytesMax must be at least 1, StatesCachedMax at least 0");
         }
 
         if (GroupUnitsMax < 1 || GroupsAtOnceMax < 1 || GroupCharactersMax < 1 || UnitsWaitingMax < GroupUnitsMax)

@@ -30,6 +30,9 @@ public sealed class EventStream<TState, TEvent>
 
     internal IReadOnlyList<object> Pending => _pending;
 
+    /// <summary>Called after every append, with what is pending folded in.</summary>
+    internal Action? Appended { get; set; }
+
     /// <summary>Adds events and folds them into <see cref="State"/>.</summary>
     /// <param name="events">The events, oldest first.</param>
     public void Append(params IReadOnlyCollection<TEvent> events)
@@ -40,5 +43,7 @@ public sealed class EventStream<TState, TEvent>
             _pending.Add(e);
             State = Kind.Evolve(State, e);
         }
+
+        Appended?.Invoke();
     }
 }

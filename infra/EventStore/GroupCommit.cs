@@ -108,7 +108,9 @@ internal sealed class GroupCommit(StoreGroup store, EventStoreOptions options) :
         foreach (var unit in stale)
         {
             var moved = unit.Appends.First(a => IsStale(a, stored));
-            unit.Failed(new StreamConflictException($"stream {moved.Stream} was expected at version {moved.Expected.Value} and is at {stored[moved.Stream]}"));
+            unit.Failed(new StreamConflictException(moved.Expected == ExpectedVersion.NoStream
+                ? $"stream {moved.Stream} exists already"
+                : $"stream {moved.Stream} was expected at version {moved.Expected.Value} and is at {stored[moved.Stream]}"));
         }
 
         return next;

@@ -1,8 +1,9 @@
-using Npgsql;
-
 namespace AgentPlatform.EventStore;
 
-/// <summary>Streams of events with Marten's tables and meanings; see <c>README.md</c> for what is promised.</summary>
+/// <summary>
+/// Streams of events with Marten's meanings: what every backend does in the same way, held by one compliance suite. What belongs to PostgreSQL alone
+/// (statements of one's own in the transaction, the database, the high-water mark) is on <see cref="PostgresEventStore"/>.
+/// </summary>
 public interface IEventStore
 {
     /// <summary>Begins a unit of work: everything in it is stored together or not at all.</summary>
@@ -31,24 +32,27 @@ public interface IEventStore
     /// <param name="ct">Cancels the read.</param>
     Task<CommittedPage> ReadCommitted(long after, int limit, IReadOnlyCollection<string>? streams, CancellationToken ct);
 
-    /// <summary>Up to where everything is decided.</summary>
-    HighWater HighWater { get; }
+    /// <summary>Appends to any number of streams at once, for imports: all of it or nothing. Readers see the streams in the order given. Views are not written.</summary>
+    /// <param name="streams">Each stream once.</param>
+    /// <param name="correlation">Stored with every event.</param>
+    /// <param name="causation">Stored with every event.</param>
+    /// <param name="ct">Cancels; the outcome is then unknown unless it throws a typed error.</param>
+    /// <exception cref="StreamConflictException">A stream is not as expected; nothing was stored and no position was drawn.</exception>
+    /// <exception cref="StreamArchivedException">A stream is archived; nothing was stored and no position was drawn.</exception>
+    Task Import(IReadOnlyCollection<StreamImport> streams, string? correlation, string? causation, CancellationToken ct);
 
     /// <summary>Turns a stored event into its .NET form.</summary>
     /// <param name="stored">The stored event.</param>
     object Open(StoredEvent stored);
 
     /// <summary>Wakes waiting readers after appends, of this process and of others.</summary>
-    StoreSignal Signal { get; }
+    IStoreSignal Signal { get; }
 
     /// <summary>Rows kept by inline projections.</summary>
-    Views Views { get; }
-
-    /// <summary>The database behind the store, for tables of one's own that belong into the same transaction.</summary>
-    NpgsqlDataSource Database { get; }
+    IViews Views { get; }
 }
 
-/// <summary>A unit of work over streams, views and whatever else is enlisted: one round trip, one transaction.</summary>
+/// <summary>A unit of work over streams and their views: stored together or not at all.</summary>
 public interface IEventSession
 {
     /// <summary>Stored with every event: what it belongs to, for example a run.</summary>
@@ -83,19 +87,15 @@ public interface IEventSession
     /// <param name="events">The events, oldest first.</param>
     void StartStream(string stream, params IReadOnlyCollection<object> events);
 
-    /// <summary>Adds a statement of one's own to the transaction, after the events.</summary>
-    /// <param name="command">Positional parameters only; its rows are not read.</param>
-    void Enlist(NpgsqlBatchCommand command);
-
-    /// <summary>Adds a statement that runs before the events get their positions; it gives no rows, and when it fails nothing is stored and no hole is left.</summary>
-    /// <param name="command">Positional parameters only; for example an insert that fails when the same thing was done before.</param>
-    void Guard(NpgsqlBatchCommand command);
+    /// <summary>Closes a stream for good, after what this unit of work appends to it; it takes no more events and is read as before.</summary>
+    /// <param name="stream">The stream id; archiving a stream that is not there does nothing.</param>
+    void Archive(string stream);
 
     /// <summary>Runs after the commit, in this process only; a hint such as waking a relay, never an effect.</summary>
     /// <param name="action">Must not throw.</param>
     void AfterCommit(Action action);
 
-    /// <summary>Stores everything in one round trip.</summary>
+    /// <summary>Stores everything, on PostgreSQL in one round trip.</summary>
     /// <param name="ct">Cancels; the outcome is then unknown unless it throws a typed error.</param>
     /// <exception cref="StreamConflictException">A stream moved; nothing was stored.</exception>
     /// <exception cref="DuplicateCommandException">The command was handled before; nothing was stored.</exception>

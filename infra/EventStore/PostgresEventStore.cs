@@ -28,17 +28,21 @@ public sealed class PostgresEventStore : IEventStore
         HighWater = new HighWater(database, options.HoleGrace, time);
     }
 
-    /// <inheritdoc/>
+    /// <summary>The database behind the store, for tables of one's own that belong into the same transaction.</summary>
     public NpgsqlDataSource Database { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Rows kept by inline projections.</summary>
     public Views Views { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Up to where everything is decided.</summary>
     public HighWater HighWater { get; }
 
-    /// <inheritdoc/>
+    /// <summary>Wakes waiting readers after appends, of this process and of others.</summary>
     public StoreSignal Signal { get; }
+
+    IStoreSignal IEventStore.Signal => Signal;
+
+    IViews IEventStore.Views => Views;
 
     internal EventTypes Types { get; }
 
@@ -50,8 +54,10 @@ public sealed class PostgresEventStore : IEventStore
 
     internal StateCache States { get; }
 
-    /// <inheritdoc/>
-    public IEventSession Open() => new EventSession(this);
+    /// <summary>Begins a unit of work, which statements of one's own can be part of.</summary>
+    public IPostgresSession Open() => new EventSession(this);
+
+    IEventSession IEventStore.Open() => Open();
 
     /// <inheritdoc/>
     public object Open(StoredEvent stored)
@@ -67,7 +73,9 @@ public sealed class PostgresEventStore : IEventStore
     {
         ArgumentNullException.ThrowIfNull(kind);
         var stream = kind.StreamId(id);
-        var (state, version) = States.Find(stream) is { State: TState known } cached ? (known, cached.Version) : (kind.Initial, 0);
+        var (state, version) = States.Find(stream) is { State: TState known } cached ? (known, cached.Version)
+            : kind.Snapshots is { } policy && await Snapshots.Find<TState>(Database, policy, stream, ct) is { } kept ? kept
+            : (kind.Initial, 0);
         var read = version;
         await foreach (var (at, e) in ReadEvents(stream, version, ct))
         {
@@ -128,6 +136,13 @@ public sealed class PostgresEventStore : IEventStore
         return rows.Count == limit ? new CommittedPage(rows, rows[^1].Sequence, More: true) : new CommittedPage(rows, highWater, More: false);
     }
 
+    /// <inheritdoc/>
+    public Task Import(IReadOnlyCollection<StreamImport> streams, string? correlation, string? causation, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(streams);
+        return streams.Count == 0 ? Task.CompletedTask : new BulkAppend(this).Run(streams, correlation, causation, ct);
+    }
+
     internal static StoredEvent Row(NpgsqlDataReader reader) =>
         new(
             reader.GetInt64(0),
@@ -146,9 +161,10 @@ public sealed class PostgresEventStore : IEventStore
         command.Parameters.Add(new() { Value = stream });
         command.Parameters.Add(new() { Value = afterVersion });
         await using var reader = await command.ExecuteReaderAsync(ct);
+        using var row = new EventRow(Types);
         while (await reader.ReadAsync(ct))
         {
-            yield return (reader.GetInt64(0), Types.Read(reader.GetString(1), reader.GetFieldValue<byte[]>(2)));
+            yield return (reader.GetInt64(0), row.Read(reader));
         }
     }
 }

@@ -35,8 +35,8 @@ public static class Schema
         await transaction.CommitAsync(ct);
     }
 
-    /// <summary>The event tables, the views and the append function.</summary>
-    public static string Events { get; } = Resource("AgentPlatform.EventStore.Schema.sql");
+    /// <summary>The event tables, the views, the append function, and the functions that Marten calls.</summary>
+    public static string Events { get; } = Resource("AgentPlatform.EventStore.Schema.sql") + "\n" + Resource("AgentPlatform.EventStore.Marten.sql");
 
     private static string Resource(string name)
     {

@@ -47,7 +47,7 @@ create table if not exists mt_high_water_skips (
 
 create table if not exists ap_views (
     kind varchar not null,
-    id varchar not null,
+    id varchar collate "C" not null,
     sort varchar collate "C" not null,
     tag varchar null,
     data jsonb not null,
@@ -56,6 +56,14 @@ create table if not exists ap_views (
 
 create index if not exists ap_views_by_sort on ap_views (kind, sort, id);
 create index if not exists ap_views_by_tag on ap_views (kind, tag, sort, id);
+
+-- Folded states, by kinds of streams that ask for it. Text as it was written: the phase of a state stands before its properties. Gone with its stream.
+create table if not exists ap_snapshots (
+    stream_id varchar not null primary key references mt_streams (id) on delete cascade,
+    version bigint not null,
+    shape varchar not null,
+    state json not null
+);
 
 -- Commands that took effect, by an id of the caller's: the same command told again is refused before anything else happens.
 create table if not exists ap_commands (
@@ -74,10 +82,10 @@ declare
     archived boolean;
 begin
     select s.version, s.is_archived into there, archived from mt_streams s where s.id = stream;
-    code := case when archived then 'AP002' else 'AP001' end;
+    code := case when archived and expected <> 0 then 'AP002' else 'AP001' end;
     reason := 'stream ' || stream || case
-        when archived then ' is archived'
         when expected = 0 then ' exists already'
+        when archived then ' is archived'
         when there is null then ' was expected at version ' || expected || ' and does not exist'
         else ' was expected at version ' || expected || ' and is at ' || there end;
 end

@@ -13,7 +13,7 @@ namespace AgentPlatform.EventStore;
 /// <c>NOTIFY</c> is sent after the commit on a connection of its own, many appends to one: inside the append's transaction PostgreSQL would take a
 /// database-wide lock until the flush and so make all writers wait for each other.
 /// </remarks>
-public sealed partial class StoreSignal(NpgsqlDataSource database, EventStoreOptions options, ILogger<StoreSignal> log) : BackgroundService
+public sealed partial class StoreSignal(NpgsqlDataSource database, EventStoreOptions options, ILogger<StoreSignal> log) : BackgroundService, IStoreSignal
 {
     private const string ChannelName = "ap_events";
     private readonly Channel<bool> _tell = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -26,12 +26,10 @@ public sealed partial class StoreSignal(NpgsqlDataSource database, EventStoreOpt
         _tell.Writer.TryWrite(true);
     }
 
-    /// <summary>Take this before reading, wait on it after a read that found nothing: what is appended in between is not missed.</summary>
+    /// <inheritdoc/>
     public Task Next => Volatile.Read(ref _next).Task;
 
-    /// <summary>Waits for <paramref name="next"/>, but no longer than the poll interval.</summary>
-    /// <param name="next">A value of <see cref="Next"/> taken before the read.</param>
-    /// <param name="ct">Cancels the wait.</param>
+    /// <inheritdoc/>
     public async Task Wait(Task next, CancellationToken ct)
     {
         using var timer = CancellationTokenSource.CreateLinkedTokenSource(ct);

@@ -7,7 +7,9 @@ namespace AgentPlatform.EventStore;
 /// <param name="initial">The state before the first event.</param>
 /// <param name="evolve">Total: a fact already happened, it is never refused.</param>
 /// <param name="view">The inline projection written in the same transaction as the events; none when absent.</param>
-public sealed class StreamKind<TState, TEvent>(string name, TState initial, Func<TState, TEvent, TState> evolve, Func<TState, ViewRow?>? view = null)
+/// <param name="snapshots">When the state is kept beside the stream; never when absent.</param>
+public sealed class StreamKind<TState, TEvent>(
+    string name, TState initial, Func<TState, TEvent, TState> evolve, Func<TState, ViewRow?>? view = null, SnapshotPolicy? snapshots = null)
     where TState : class
     where TEvent : class
 {
@@ -23,9 +25,18 @@ public sealed class StreamKind<TState, TEvent>(string name, TState initial, Func
     /// <summary>Makes the row that queries read, or null for none.</summary>
     public Func<TState, ViewRow?>? View { get; } = view;
 
+    /// <summary>When the state is kept beside the stream, or null for never.</summary>
+    public SnapshotPolicy? Snapshots { get; } = Valid(snapshots);
+
     /// <summary>The stream id of one thing of this kind.</summary>
     /// <param name="id">For example a UUID.</param>
     public string StreamId(string id) => $"{Name}-{id}";
+
+    private static SnapshotPolicy? Valid(SnapshotPolicy? policy)
+    {
+        policy?.Validate();
+        return policy;
+    }
 }
 
 /// <summary>A row that an inline projection keeps beside the stream (<c>ap_views</c>).</summary>

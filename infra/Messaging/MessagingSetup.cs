@@ -33,11 +33,11 @@ public static class MessagingSetup
             return bus;
         });
         services.AddHostedService(sp => new OutboxRelay(
-            sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<OutboxRelay>>()));
+            sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<OutboxRelay>>()));
         services.AddHostedService(sp => new FactRelay(
-            service, sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), options, Clock(sp), sp.GetRequiredService<ILogger<FactRelay>>()));
+            service, sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), options, Clock(sp), sp.GetRequiredService<ILogger<FactRelay>>()));
         services.AddHostedService(sp => new HandlerHost(
-            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<DecisionWriter>(), sp.GetRequiredService<IEventStore>(),
+            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<DecisionWriter>(), sp.GetRequiredService<PostgresEventStore>(),
             options, Clock(sp), sp.GetRequiredService<ILogger<HandlerHost>>()));
         return services;
     }

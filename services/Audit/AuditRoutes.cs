@@ -24,7 +24,7 @@ public static class AuditRoutes
                 // The order of a service's events is the order in the chain; of all services there is one chain, so one writer is as fast as many.
                 new HandlerOptions { Key = static _ => "chain", ConcurrencyMax = 1 }),
             ChainStore.Schema);
-        builder.Services.AddSingleton(services => new ChainStore(services.GetRequiredService<IEventStore>(), master));
+        builder.Services.AddSingleton(services => new ChainStore(services.GetRequiredService<PostgresEventStore>(), master));
         builder.Services.AddSingleton<AppendFacts>();
         builder.Services.AddSingleton<CompareStores>();
         foreach (var service in ServiceNames.All.Where(name => name != ServiceNames.Audit))

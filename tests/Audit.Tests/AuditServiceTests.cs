@@ -78,7 +78,7 @@ public sealed class AuditServiceTests(Servers servers) : IAsyncLifetime
         await using var audit = await StartAudit(notes);
         await Take(notes, "one", "two", "three");
         await Complete(audit, recorded: 3);
-        await using (var lose = audit.Services.GetRequiredService<IEventStore>().Database.CreateCommand("delete from ap_audit_records where sequence = 2"))
+        await using (var lose = audit.Services.GetRequiredService<PostgresEventStore>().Database.CreateCommand("delete from ap_audit_records where sequence = 2"))
         {
             await lose.ExecuteNonQueryAsync();
         }

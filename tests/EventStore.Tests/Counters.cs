@@ -1,8 +1,5 @@
-using System.Text.Json;
 using AgentPlatform.EventStore;
 using AgentPlatform.Testing;
-using Microsoft.Extensions.Logging.Abstractions;
-using Npgsql;
 
 [assembly: AssemblyFixture(typeof(Servers))]
 
@@ -24,8 +21,10 @@ public abstract record CounterEvent
 
 public sealed record Counter(string Owner, int Total)
 {
-    public static readonly StreamKind<Counter, CounterEvent> Kind = new(
-        "counter",
+    public static readonly StreamKind<Counter, CounterEvent> Kind = KindOf("counter", "counters");
+
+    public static StreamKind<Counter, CounterEvent> KindOf(string name, string list, SnapshotPolicy? snapshots = null) => new(
+        name,
         new Counter(string.Empty, 0),
         (counter, e) => e switch
         {
@@ -33,30 +32,6 @@ public sealed record Counter(string Owner, int Total)
             CounterEvent.Raised r => counter with { Total = counter.Total + r.By },
             _ => counter,
         },
-        counter => new ViewRow("counters", counter.Owner, counter.Total.ToString("D10"), counter.Total > 5 ? "high" : "low", counter));
-}
-
-public sealed class CounterStore : IAsyncDisposable
-{
-    private CounterStore(IEventStore store) => Store = store;
-
-    public IEventStore Store { get; }
-
-    public NpgsqlDataSource Database => Store.Database;
-
-    public static async Task<CounterStore> Empty(Servers servers, EventStoreOptions? options = null)
-    {
-        options ??= new EventStoreOptions { HoleGrace = TimeSpan.Zero };
-        var database = EventStoreSetup.DataSource(await servers.NewDatabase(), options);
-        await Schema.Apply(database, Schema.Events, TestContext.Current.CancellationToken);
-        return new CounterStore(Over(database, options));
-    }
-
-    /// <summary>Another process's view of the same database: a store with a memory of its own.</summary>
-    public IEventStore Another() => Over(Database, new EventStoreOptions { HoleGrace = TimeSpan.Zero });
-
-    public ValueTask DisposeAsync() => Database.DisposeAsync();
-
-    private static PostgresEventStore Over(NpgsqlDataSource database, EventStoreOptions options) =>
-        new(database, EventTypes.Of(typeof(CounterEvent)), options, JsonSerializerOptions.Web, new StoreSignal(database, options, NullLogger<StoreSignal>.Instance), TimeProvider.System);
+        counter => new ViewRow(list, counter.Owner, counter.Total.ToString("D10"), counter.Total > 5 ? "high" : "low", counter),
+        snapshots);
 }

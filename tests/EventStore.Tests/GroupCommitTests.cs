@@ -172,7 +172,7 @@ public sealed class GroupCommitTests(Servers servers)
         Assert.Equal(["counter-a"], (await AppendTests.All(db.Store)).Select(e => e.Stream));
     }
 
-    private static async Task Save(CounterStore db, string owner, ExpectedVersion expected, Action<IEventSession>? prepare = null, CancellationToken? ct = null)
+    private static async Task Save(CounterStore db, string owner, ExpectedVersion expected, Action<IPostgresSession>? prepare = null, CancellationToken? ct = null)
     {
         var session = db.Store.Open();
         session.Append($"counter-{owner}", expected, new CounterEvent.Opened(owner));

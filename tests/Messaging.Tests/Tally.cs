@@ -46,7 +46,7 @@ public sealed class TallyService : IAsyncDisposable
 
     private TallyService(IHost host) => _host = host;
 
-    public IEventStore Store => _host.Services.GetRequiredService<IEventStore>();
+    public PostgresEventStore Store => _host.Services.GetRequiredService<PostgresEventStore>();
 
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
 

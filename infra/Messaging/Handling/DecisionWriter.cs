@@ -8,7 +8,7 @@ namespace AgentPlatform.Messaging;
 /// <param name="outgoing">The outbox.</param>
 /// <param name="options">How often a conflict is tried again.</param>
 /// <param name="log">One line per decision that stored facts: the service's diary.</param>
-public sealed partial class DecisionWriter(IEventStore store, Outgoing outgoing, MessagingOptions options, ILogger<DecisionWriter> log)
+public sealed partial class DecisionWriter(PostgresEventStore store, Outgoing outgoing, MessagingOptions options, ILogger<DecisionWriter> log)
 {
     /// <summary>Decides on one stream.</summary>
     /// <typeparam name="TState">The state.</typeparam>
@@ -21,7 +21,7 @@ public sealed partial class DecisionWriter(IEventStore store, Outgoing outgoing,
     /// <returns>The state after the facts, and its version.</returns>
     /// <exception cref="StreamConflictException">Lost <see cref="MessagingOptions.ConflictsMax"/> races in a row.</exception>
     public async Task<(TState State, long Version)> Write<TState, TEvent>(
-        StreamKind<TState, TEvent> kind, string id, Func<TState, (TEvent[] Facts, object[] Outgoing)> decide, Action<IEventSession> prepare, CancellationToken ct)
+        StreamKind<TState, TEvent> kind, string id, Func<TState, (TEvent[] Facts, object[] Outgoing)> decide, Action<IPostgresSession> prepare, CancellationToken ct)
         where TState : class
         where TEvent : class
     {

@@ -11,7 +11,7 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>Runs the handlers of a service: pull, handle once, acknowledge after the commit; try again, or give up into the dead letters.</summary>
 public sealed partial class HandlerHost(
-    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, IEventStore store, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
+    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, PostgresEventStore store, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
 {
     private readonly KeyedQueue _queue = new();
     private readonly ConcurrentDictionary<Delivery, bool> _atWork = new();

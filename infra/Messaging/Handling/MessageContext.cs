@@ -14,7 +14,7 @@ public sealed record MessageContext(CloudEvent Envelope, int Delivered, DateTime
 
     /// <summary>Ties a unit of work to this message: correlation and causation go along, and the inbox entry makes it happen once.</summary>
     /// <param name="session">The last unit of work of the handler, the one that completes the message.</param>
-    public void Complete(IEventSession session)
+    public void Complete(IPostgresSession session)
     {
         Follow(session);
         session.Guard(new NpgsqlBatchCommand("insert into ap_inbox (message_id, handler) values ($1, $2)")

@@ -12,7 +12,7 @@ namespace AgentPlatform.Messaging;
 /// stored hands the same events over again; Audit knows them by service and sequence.
 /// </remarks>
 public sealed partial class FactRelay(
-    string service, IEventStore store, NatsLink nats, JetStream jetStream, MessagingOptions options, TimeProvider time, ILogger<FactRelay> log) : BackgroundService
+    string service, PostgresEventStore store, NatsLink nats, JetStream jetStream, MessagingOptions options, TimeProvider time, ILogger<FactRelay> log) : BackgroundService
 {
     private const string ProgressName = "ap:audit-relay";
 

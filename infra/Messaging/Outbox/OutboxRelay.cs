@@ -9,7 +9,7 @@ namespace AgentPlatform.Messaging;
 /// <summary>Carries messages from the outbox to JetStream, in the order they were stored; one process of a service at a time.</summary>
 /// <remarks>A crash between the acknowledgement and the mark publishes a message again; the receiver's inbox makes that harmless.</remarks>
 public sealed partial class OutboxRelay(
-    IEventStore store, NatsLink nats, JetStream jetStream, OutboxSignal signal, MessagingOptions options, TimeProvider time, ILogger<OutboxRelay> log) : BackgroundService
+    PostgresEventStore store, NatsLink nats, JetStream jetStream, OutboxSignal signal, MessagingOptions options, TimeProvider time, ILogger<OutboxRelay> log) : BackgroundService
 {
     private NpgsqlDataSource Database => store.Database;
 

@@ -31,7 +31,7 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
     /// <summary>Adds messages to a unit of work.</summary>
     /// <param name="session">The unit of work; its correlation goes along.</param>
     /// <param name="messages">Contract messages, or <see cref="Scheduled"/> ones.</param>
-    public void Send(IEventSession session, params IReadOnlyCollection<object> messages)
+    public void Send(IPostgresSession session, params IReadOnlyCollection<object> messages)
     {
         ArgumentNullException.ThrowIfNull(session);
         ArgumentNullException.ThrowIfNull(messages);

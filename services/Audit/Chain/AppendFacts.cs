@@ -8,9 +8,9 @@ namespace AgentPlatform.Audit.Chain;
 /// Takes events of a service into the chain. A fact is known by service and sequence, so facts told twice, also in other
 /// portions, are recorded once; the message is completed in the transaction that stored them.
 /// </summary>
-public sealed class AppendFacts(IEventStore store, ChainStore chain, MessagingOptions options)
+public sealed class AppendFacts(PostgresEventStore store, ChainStore chain, MessagingOptions options)
 {
-    public async Task Handle(RecordFacts message, Action<IEventSession> complete, CancellationToken ct)
+    public async Task Handle(RecordFacts message, Action<IPostgresSession> complete, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(complete);

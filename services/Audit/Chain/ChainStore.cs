@@ -15,7 +15,7 @@ namespace AgentPlatform.Audit.Chain;
 public sealed record ChainHead(long Index, byte[] Hash, byte[] Mac);
 
 /// <summary>The tables of the chain, and the key that its records are sealed with.</summary>
-public sealed class ChainStore(IEventStore store, MasterKey master)
+public sealed class ChainStore(PostgresEventStore store, MasterKey master)
 {
     public const string Schema =
         """
@@ -85,7 +85,7 @@ public sealed class ChainStore(IEventStore store, MasterKey master)
     }
 
     /// <summary>Adds new links to a unit of work; it fails as a conflict when the chain has moved on since.</summary>
-    public void Append(IEventSession session, ChainHead after, IReadOnlyList<AuditRecord> records)
+    public void Append(IPostgresSession session, ChainHead after, IReadOnlyList<AuditRecord> records)
     {
         ArgumentNullException.ThrowIfNull(session);
         ArgumentNullException.ThrowIfNull(after);

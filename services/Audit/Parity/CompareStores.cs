@@ -10,7 +10,7 @@ namespace AgentPlatform.Audit.Parity;
 /// <c>GET /v1/parity</c>: asks every service which events its store holds and names those that Audit has not. An event that
 /// was stored a moment ago may still be on its way; one that stays missing is lost.
 /// </summary>
-public sealed class CompareStores(IHttpClientFactory clients, ServiceIdentity self, IEventStore store, ChainStore chain)
+public sealed class CompareStores(IHttpClientFactory clients, ServiceIdentity self, PostgresEventStore store, ChainStore chain)
 {
     private const int MissingShownMax = 100;
     private const int PagesMax = 1000;

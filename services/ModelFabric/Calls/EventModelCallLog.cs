@@ -12,7 +12,7 @@ namespace AgentPlatform.ModelFabric.Calls;
 /// are the caller's texts, which no event carries, and they are forgotten after a while.
 /// </summary>
 /// <remarks>Without a master key nothing can be sealed, so no answer is kept and a repeated request calls again.</remarks>
-public sealed class EventModelCallLog(IEventStore store, MasterKeySource master) : IModelCallLog
+public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource master) : IModelCallLog
 {
     public const string Schema =
         """

@@ -12,7 +12,7 @@ namespace AgentPlatform.ModelFabric.Providers;
 /// a provider, so the list is remembered for a moment; a change made here is seen at once, one made by another replica
 /// within <see cref="ModelFabricOptions.ProvidersFreshFor"/>.
 /// </summary>
-public sealed class EventProviderStore(IEventStore store, DecisionWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time) : IProviderStore
+public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time) : IProviderStore
 {
     public const string Schema = "create table if not exists ap_provider_keys (name varchar not null primary key, sealed varchar not null);";
 

@@ -129,7 +129,7 @@ public sealed class EventModelCallLogTests(Servers servers) : ModelCallLogCompli
         }
     }
 
-    private async Task<IEventStore> Store()
+    private async Task<PostgresEventStore> Store()
     {
         var options = new EventStoreOptions();
         _database = EventStoreSetup.DataSource(await servers.NewDatabase(), options);

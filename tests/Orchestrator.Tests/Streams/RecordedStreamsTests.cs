@@ -1,26 +1,28 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using AgentPlatform.EventStore;
 using AgentPlatform.Orchestrator.Attempts;
 using AgentPlatform.Orchestrator.Runs;
+using AgentPlatform.Testing.Streams;
 
 namespace AgentPlatform.Orchestrator.Tests.Streams;
 
-/// <summary>Streams as earlier versions stored them, folded by today's code. A recorded file is never changed; a new shape gets a new file beside it.</summary>
+/// <summary>Runs and attempts of the past, folded by today's code. How to record: <see cref="RecordedStreams"/>.</summary>
 public sealed class RecordedStreamsTests
 {
-    private static readonly EventTypes Types = EventTypes.Of(typeof(RunEvent), typeof(AttemptEvent));
+    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(RunEvent), typeof(AttemptEvent)), Folder());
 
-    public static TheoryData<string> Runs => [.. Files("run-*.json")];
+    public static TheoryData<string> Runs => [.. Recorded.Files("run-")];
 
-    public static TheoryData<string> Attempts => [.. Files("attempt-*.json")];
+    public static TheoryData<string> Attempts => [.. Recorded.Files("attempt-")];
+
+    [Fact]
+    public void Runs_and_attempts_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(Run.Kind).Concat(Recorded.Changes(Attempt.Kind)));
 
     [Theory]
     [MemberData(nameof(Runs))]
-    public void A_run_of_the_past_still_ends_in_the_state_it_ended_in(string file)
+    public void A_run_of_the_past_has_the_hash_and_the_artifacts_it_ended_with(string file)
     {
-        var ended = Assert.IsType<Run.Ended>(Read(file).Cast<RunEvent>().Aggregate(Run.Kind.Initial, Run.Kind.Evolve));
+        var ended = Assert.IsType<Run.Ended>(Recorded.Read(file).Cast<RunEvent>().Aggregate(Run.Kind.Initial, Run.Kind.Evolve));
 
         Assert.Equal(ended.StateHash, StateHash.Of(ended));
         Assert.Equal(ended.Artifacts, RunViews.Product(ended));
@@ -30,7 +32,7 @@ public sealed class RecordedStreamsTests
     [MemberData(nameof(Attempts))]
     public void An_attempt_of_the_past_still_ends(string file)
     {
-        var facts = Read(file).Cast<AttemptEvent>().ToList();
+        var facts = Recorded.Read(file).Cast<AttemptEvent>().ToList();
         var last = facts.Aggregate(Attempt.Kind.Initial, Attempt.Kind.Evolve);
 
         Assert.True(last is Attempt.Ended or Attempt.CalledOff);
@@ -38,21 +40,7 @@ public sealed class RecordedStreamsTests
     }
 
     [Fact]
-    public void Every_kind_of_event_stands_in_a_recorded_stream()
-    {
-        var recorded = Files("*.json").SelectMany(Read).Select(e => e.GetType()).ToHashSet();
-        var all = new[] { typeof(RunEvent), typeof(AttemptEvent) }.SelectMany(list => list.GetNestedTypes(BindingFlags.Public)).Where(t => t.GetCustomAttribute<StoredAsAttribute>() is not null);
-
-        Assert.Empty(all.Where(type => !recorded.Contains(type)).Select(type => type.Name));
-    }
-
-    private static IEnumerable<object> Read(string file)
-    {
-        using var stream = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder(), file)));
-        return [.. stream.RootElement.EnumerateArray().Select(e => Types.Read(e.GetProperty("type").GetString()!, JsonSerializer.SerializeToUtf8Bytes(e.GetProperty("data"))))];
-    }
-
-    private static IEnumerable<string> Files(string pattern) => Directory.EnumerateFiles(Folder(), pattern).Select(file => Path.GetFileName(file)).Order(StringComparer.Ordinal);
+    public void Every_kind_of_event_stands_in_a_recorded_stream_and_is_read_without_loss() => Assert.Empty(Recorded.Missing().Concat(Recorded.Losses()));
 
     private static string Folder([CallerFilePath] string here = "") => Path.GetDirectoryName(here)!;
 }

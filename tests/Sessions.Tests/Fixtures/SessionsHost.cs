@@ -67,7 +67,7 @@ public sealed class SessionsHost : IAsyncDisposable
     /// <summary>Sends a message the way every service does: through the outbox.</summary>
     public async Task Send(IMessage message)
     {
-        var session = Services.GetRequiredService<IEventStore>().Open();
+        var session = Services.GetRequiredService<PostgresEventStore>().Open();
         Services.GetRequiredService<Outgoing>().Send(session, message);
         await session.SaveChanges(default);
     }

@@ -1,0 +1,15 @@
+using Npgsql;
+
+namespace AgentPlatform.EventStore;
+
+/// <summary>A unit of work that other tables of the same database can take part in: one round trip, one transaction.</summary>
+public interface IPostgresSession : IEventSession
+{
+    /// <summary>Adds a statement of one's own to the transaction, after the events.</summary>
+    /// <param name="command">Positional parameters only; its rows are not read.</param>
+    void Enlist(NpgsqlBatchCommand command);
+
+    /// <summary>Adds a statement that runs before the events get their positions; it gives no rows, and when it fails nothing is stored and no hole is left.</summary>
+    /// <param name="command">Positional parameters only; for example an insert that fails when the same thing was done before.</param>
+    void Guard(NpgsqlBatchCommand command);
+}

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+using AgentPlatform.EventStore;
+using AgentPlatform.ModelFabric.Calls;
+using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.Testing.Streams;
+
+namespace AgentPlatform.ModelFabric.Tests.Streams;
+
+/// <summary>Providers and calls of the past, read by today's code. How to record: <see cref="RecordedStreams"/>.</summary>
+public sealed class RecordedStreamsTests
+{
+    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent)), Folder());
+
+    private static readonly ModelCallRecord Answered = new()
+    {
+        Id = Guid.Parse("0199e0a4-0000-7000-8000-000000000006"), Model = "small", Provider = "local", Origin = new CallOrigin("ann", "run-1", "write", "key-1"), Streaming = true,
+        StartedAt = new DateTimeOffset(2026, 11, 15, 12, 0, 0, TimeSpan.Zero), FirstTokenMilliseconds = 1.5, TotalMilliseconds = 20, Status = 200, ResponseModel = "small-1",
+        FinishReason = "stop", Usage = new TokenUsage(7, 3, Estimated: true), RequestSha256 = "ab12", ResponseSha256 = "cd34",
+    };
+
+    private static readonly ModelCallRecord Failed = new()
+    {
+        Id = Guid.Parse("0199e0a4-0000-7000-8000-000000000007"), Model = "small", Provider = "local", Origin = new CallOrigin("ann", null, null, null), Streaming = false,
+        StartedAt = new DateTimeOffset(2026, 11, 15, 12, 0, 0, TimeSpan.Zero), TotalMilliseconds = 20, Status = 502, RequestSha256 = "ab12", ErrorClass = "upstream_timeout",
+    };
+
+    private static readonly ProviderEvent.ProviderSet Set = new("local", "openai", "http://127.0.0.1:1/v1", ["small", "large"], AllowRemote: true, "ab12", "ann");
+
+    public static TheoryData<string, object[]> Streams => new()
+    {
+        { "provider-2026-11-present", [Set, new ProviderEvent.ProviderRemoved("local", "ann"), Set with { Models = [], KeyFingerprint = null }] },
+        { "provider-2026-11-removed", [Set, new ProviderEvent.ProviderRemoved("local", "ann")] },
+        { "model-call-2026-11-answered", [ModelCallEvent.ModelCalled.Of(Answered)] },
+        { "model-call-2026-11-failed", [ModelCallEvent.ModelCalled.Of(Failed)] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Streams))]
+    public void A_stream_of_today_is_recorded(string name, object[] events) => Assert.True(Recorded.Record(name, events), $"Record {name} once with RECORD_STREAMS=1");
+
+    [Fact]
+    public void Providers_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(ProviderState.Stream));
+
+    [Fact]
+    public void Calls_of_the_past_are_the_records_they_were() =>
+        Assert.Equal([Answered, Failed], Recorded.Files("model-call-2026-11").Select(file => ((ModelCallEvent.ModelCalled)Assert.Single(Recorded.Read(file))).ToRecord()));
+
+    [Fact]
+    public void Every_kind_of_event_stands_in_a_recorded_stream_and_is_read_without_loss() => Assert.Empty(Recorded.Missing().Concat(Recorded.Losses()));
+
+    private static string Folder([CallerFilePath] string here = "") => Path.GetDirectoryName(here)!;
+}

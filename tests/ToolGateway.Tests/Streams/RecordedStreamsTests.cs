@@ -1,0 +1,54 @@
+using System.Runtime.CompilerServices;
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using AgentPlatform.Testing.Streams;
+using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Tests.Invocations;
+
+namespace AgentPlatform.ToolGateway.Tests.Streams;
+
+/// <summary>Invocations of the past, folded by today's code. How to record: <see cref="RecordedStreams"/>.</summary>
+public sealed class RecordedStreamsTests
+{
+    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(InvocationEvent)), Folder());
+    private static readonly InvocationEvent.Requested Requested = new(Story.Call with { TimeoutSeconds = 1.5, Idempotent = true }, "probe.run@1", "ab12", Story.Noon);
+    private static readonly InvocationEvent.Started Started = new(1, Story.Noon);
+
+    public static TheoryData<string, InvocationEvent[]> Streams => new()
+    {
+        {
+            "invocation-2026-11-approved",
+            [
+                Requested,
+                new InvocationEvent.Decided(new VerdictView(Verdict.Ask, "probe", "changes what others see"), Story.Noon),
+                new InvocationEvent.ApprovalAsked(RequestId.Parse("0199e0a4-0000-7000-8000-000000000004", null), "ab12", Story.Noon),
+                new InvocationEvent.Approved("ann", "ab12", Story.Noon.AddSeconds(1)),
+                Started,
+                Started with { Attempt = 2 },
+                new InvocationEvent.Settled(2, new ToolOutcome(ToolOutcomeStatus.Completed, Story.Json("""{"text":"x"}"""), [new Artifact("a/b.txt", "cd34", 5, "text/plain")], null, 12.5), Story.Noon.AddSeconds(2)),
+            ]
+        },
+        {
+            "invocation-2026-11-cancelled",
+            [
+                Requested with { Call = Story.Call with { Run = null, Task = null } },
+                new InvocationEvent.Decided(new VerdictView(Verdict.Allow, "probe", "reads only"), Story.Noon),
+                Started,
+                new InvocationEvent.CancelAsked("the run was stopped", Story.Noon),
+                new InvocationEvent.Settled(1, new ToolOutcome(ToolOutcomeStatus.Cancelled, Story.Json("null"), [], new ToolError("cancelled", "the run was stopped", false), 0), Story.Noon),
+            ]
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Streams))]
+    public void A_stream_of_today_is_recorded(string name, InvocationEvent[] events) => Assert.True(Recorded.Record(name, events), $"Record {name} once with RECORD_STREAMS=1");
+
+    [Fact]
+    public void Invocations_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(Invocation.Kind));
+
+    [Fact]
+    public void Every_kind_of_event_stands_in_a_recorded_stream_and_is_read_without_loss() => Assert.Empty(Recorded.Missing().Concat(Recorded.Losses()));
+
+    private static string Folder([CallerFilePath] string here = "") => Path.GetDirectoryName(here)!;
+}
