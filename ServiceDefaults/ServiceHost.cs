@@ -61,6 +61,16 @@ public static class ServiceHost
         return builder;
     }
 
+    /// <summary>Registers the async projections of the service, bounded by the section <c>Projections</c>; after <see cref="AddStoreAndBus"/>.</summary>
+    /// <param name="builder">The service.</param>
+    /// <param name="projections">All of them.</param>
+    public static WebApplicationBuilder AddProjections(this WebApplicationBuilder builder, params IReadOnlyCollection<Projection> projections)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddProjections(builder.Configuration.GetSection("Projections").Get<ProjectionOptions>(), projections);
+        return builder;
+    }
+
     /// <summary>Builds the service and maps what every service has: <c>/health</c>, <c>/alive</c>, <c>/openapi/v1.json</c>, problem details, access control.</summary>
     /// <param name="builder">The service.</param>
     public static WebApplication BuildService(this WebApplicationBuilder builder)

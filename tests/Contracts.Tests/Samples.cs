@@ -42,6 +42,8 @@ public static class Samples
             [File], ["write", "publish"], Hash, 17, "0123456789abcdef0123456789abcdef"),
         ["run-events"] = new Page<RunEventView>([new RunEventView(42, $"run-{Run}", 7, "task-started.1", Noon, Json("""{"task":"a","attempt":1}"""))], "42"),
         ["tools"] = new Page<ToolView>([new ToolView("files.read@1", "files.read", "1", "Read a file", "Reads a file of the workspace.", Json("""{"type":"object"}"""), true, true, false, false, Hash)], null),
+        ["tool-usage"] = new Page<ToolUsageView>(
+            [new ToolUsageView("files.read@1", 5, 1, new Dictionary<ToolOutcomeStatus, long> { [ToolOutcomeStatus.Completed] = 3, [ToolOutcomeStatus.NeedsReconcile] = 1 }, 12.5, 16, 31.5, Noon)], "files.read@1"),
         ["invoke-request"] = new InvokeRequest("files.read", Json("""{"path":"a.txt"}"""), Workspace, Invocation),
         ["invocation-view"] = new InvocationView(Invocation, "files.read@1", InvocationState.Settled, new VerdictView(Verdict.Allow, "workspace-files", "stays in the run's own workspace"), 1, Run, "read", Noon, Noon.AddSeconds(1), Completed),
         ["workspace-file"] = new WorkspaceFile("out/report.md", 1234),
