@@ -48,20 +48,25 @@ public sealed class TallyService : IAsyncDisposable
 
     public IEventStore Store => _host.Services.GetRequiredService<IEventStore>();
 
+    public DeadLetters DeadLetters => _host.Services.GetRequiredService<DeadLetters>();
+
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
 
-    public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null)
+    public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null, string service = ServiceNames.Sessions)
     {
         var options = new MessagingOptions { Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2) };
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddEventStore(database, EventTypes.Of(typeof(TallyEvent)), JsonSerializerOptions.Web, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
-        builder.Services.AddMessaging(ServiceNames.Sessions, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
+        builder.Services.AddMessaging(service, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
         var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
         return new TallyService(host);
     }
+
+    /// <summary>Bytes that no outbox would send.</summary>
+    public Task Publish(string subject, byte[] payload) => _host.Services.GetRequiredService<JetStream>().Publish(subject, payload, TestContext.Current.CancellationToken);
 
     public Task Send(string correlation, params object[] messages) =>
         Writer.Write(Tally.Kind, "outside", _ => ([], messages), session => session.CorrelationId = correlation, TestContext.Current.CancellationToken);

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
 using AgentPlatform.Contracts;
-using AgentPlatform.EventStore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -11,7 +10,7 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>Runs the handlers of a service: pull, handle once, acknowledge after the commit; try again, or give up into the dead letters.</summary>
 public sealed partial class HandlerHost(
-    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, IEventStore store, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
+    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, DeadLetters deadLetters, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
 {
     private readonly KeyedQueue _queue = new();
     private readonly ConcurrentDictionary<Delivery, bool> _atWork = new();
@@ -89,6 +88,17 @@ public sealed partial class HandlerHost(
         catch (JsonException e)
         {
             _ = Finish(() => GiveUp(handler, delivery, messageId: DerivedId.Of(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(delivery.Payload))).ToString(), e, delivery.Delivered));
+            return;
+        }
+
+        if (envelope.RetryFor is { } only && only != handler.Consumer)
+        {
+            // A dead letter of another handler; this one has had the message.
+            _ = Finish(() =>
+            {
+                delivery.Done();
+                return Task.CompletedTask;
+            });
             return;
         }
 
@@ -177,17 +187,7 @@ public sealed partial class HandlerHost(
     {
         try
         {
-            await using var command = store.Database.CreateCommand(
-                """
-                insert into ap_dead_letters (id, message_id, handler, type, subject, envelope, cause, stack, attempts) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                on conflict (id) do nothing
-                """);
-            foreach (var value in (object[])[DerivedId.Of(messageId, handler.Consumer), messageId, handler.Consumer, handler.TypeName, delivery.Subject, delivery.Payload, $"{cause.GetType().Name}: {cause.Message}", cause.ToString(), attempts])
-            {
-                command.Parameters.Add(new() { Value = value });
-            }
-
-            await command.ExecuteNonQueryAsync(CancellationToken.None);
+            await deadLetters.Bury(handler, delivery, messageId, cause, attempts);
         }
         catch (Exception e) when (Transient.Is(e))
         {
