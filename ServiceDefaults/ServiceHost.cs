@@ -90,6 +90,11 @@ public static class ServiceHost
             app.MapGet("/v1/store/sequences", StoreSequencesQuery.Handle).RequireAuthorization(Access.Read);
         }
 
+        if (app.Services.GetService<DeadLetters>() is not null)
+        {
+            app.MapDeadLetters();
+        }
+
         return app;
     }
 
