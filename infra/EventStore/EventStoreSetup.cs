@@ -10,7 +10,7 @@ namespace AgentPlatform.EventStore;
 /// <summary>Puts the event store into a host.</summary>
 public static class EventStoreSetup
 {
-    /// <summary>Registers <see cref="IEventStore"/>, its signal and its schema; the schema is in place before any later hosted service starts.</summary>
+    /// <summary>Registers <see cref="PostgresEventStore"/>, also as <see cref="IEventStore"/>, its signal and its schema; the schema is in place before any later hosted service starts.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="connectionString">The service's own database.</param>
     /// <param name="types">The events the service knows.</param>
@@ -25,8 +25,9 @@ public static class EventStoreSetup
         services.AddSingleton(options);
         services.AddSingleton(sp => DataSource(connectionString, options, sp.GetService<ILoggerFactory>()));
         services.AddSingleton<StoreSignal>();
-        services.AddSingleton<IEventStore>(sp => new PostgresEventStore(
+        services.AddSingleton(sp => new PostgresEventStore(
             sp.GetRequiredService<NpgsqlDataSource>(), types, options, viewJson, sp.GetRequiredService<StoreSignal>(), sp.GetService<TimeProvider>() ?? TimeProvider.System));
+        services.AddSingleton<IEventStore>(sp => sp.GetRequiredService<PostgresEventStore>());
         services.AddHostedService(sp => new SchemaStep(sp.GetRequiredService<NpgsqlDataSource>(), [Schema.Events, .. moreSchema]));
         services.AddHostedService(sp => sp.GetRequiredService<StoreSignal>());
         return services;

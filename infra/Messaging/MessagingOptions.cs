@@ -81,6 +81,9 @@ public sealed record MessagingOptions
     /// <summary>Size of one message to Audit, in bytes of event JSON.</summary>
     public int FactBytesPerMessageMax { get; init; } = 2 * 1024 * 1024;
 
+    /// <summary>How often the depth of outbox, consumers and dead letters is looked at for the metrics.</summary>
+    public TimeSpan DepthEvery { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How long a stop waits for handlers that are at work.</summary>
     public TimeSpan DrainMax { get; init; } = TimeSpan.FromSeconds(10);
 
@@ -106,6 +109,11 @@ public sealed record MessagingOptions
         if (InboxKept <= MessageAgeMax)
         {
             throw new InvalidOperationException($"Messaging:InboxKept must exceed MessageAgeMax, or a late message is handled twice ({InboxKept}, {MessageAgeMax})");
+        }
+
+        if (DepthEvery <= TimeSpan.Zero)
+        {
+            throw new InvalidOperationException($"Messaging:DepthEvery must be positive, not {DepthEvery}");
         }
 
         if (DeadLettersKept <= TimeSpan.Zero || DeadLettersMax < 1 || DeadLettersRetriedMax < 1)

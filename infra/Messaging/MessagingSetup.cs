@@ -26,7 +26,7 @@ public static class MessagingSetup
         services.AddSingleton<JetStream>();
         services.AddSingleton(sp => new Outgoing(service, sp.GetRequiredService<OutboxSignal>(), Clock(sp)));
         services.AddSingleton<DecisionWriter>();
-        services.AddSingleton(sp => new DeadLetters(sp.GetRequiredService<IEventStore>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<DeadLetters>>()));
+        services.AddSingleton(sp => new DeadLetters(sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<DeadLetters>>()));
         services.AddSingleton(sp =>
         {
             var bus = new Bus(service);
@@ -40,6 +40,9 @@ public static class MessagingSetup
         services.AddHostedService(sp => new HandlerHost(
             sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<DecisionWriter>(), sp.GetRequiredService<DeadLetters>(),
             options, Clock(sp), sp.GetRequiredService<ILogger<HandlerHost>>()));
+        services.AddHostedService(sp => new DepthSampler(
+            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<PostgresEventStore>(), options, Clock(sp),
+            sp.GetRequiredService<ILogger<DepthSampler>>()));
         return services;
     }
 

@@ -68,6 +68,22 @@ public sealed class TallyService : IAsyncDisposable
     /// <summary>Bytes that no outbox would send.</summary>
     public Task Publish(string subject, byte[] payload) => _host.Services.GetRequiredService<JetStream>().Publish(subject, payload, TestContext.Current.CancellationToken);
 
+    /// <summary>Ends when a stop was heard; what is at work may still be at work.</summary>
+    public Task TakesNoMore => _host.Services.GetServices<IHostedService>().OfType<HandlerHost>().Single().ExecuteTask!;
+
+    /// <summary>What waits before the consumer of a handler; negative before it is made.</summary>
+    public async Task<(long Waiting, long Unacknowledged)> Depth(string consumer)
+    {
+        try
+        {
+            return await _host.Services.GetRequiredService<JetStream>().Depth(JetStream.Commands, consumer, TestContext.Current.CancellationToken);
+        }
+        catch (JetStreamException e) when (e.IsNotThere)
+        {
+            return (-1, -1);
+        }
+    }
+
     public Task Send(string correlation, params object[] messages) =>
         Writer.Write(Tally.Kind, "outside", _ => ([], messages), session => session.CorrelationId = correlation, TestContext.Current.CancellationToken);
 

@@ -10,7 +10,7 @@ namespace AgentPlatform.EventStore;
 public sealed class ProjectionDaemon : BackgroundService
 {
     private readonly Dictionary<string, ProjectionWorker> _workers;
-    private readonly IEventStore _store;
+    private readonly PostgresEventStore _store;
     private readonly ProjectionOptions _options;
     private readonly TimeProvider _time;
     private readonly ProjectionMeters _meters;
@@ -22,7 +22,7 @@ public sealed class ProjectionDaemon : BackgroundService
     /// <param name="time">The clock of pauses and ages.</param>
     /// <param name="log">Where trouble is told.</param>
     /// <exception cref="InvalidOperationException">Two claim one name or one list, or a name or version cannot be.</exception>
-    public ProjectionDaemon(IEventStore store, IReadOnlyCollection<Projection> projections, ProjectionOptions options, TimeProvider time, ILogger<ProjectionDaemon> log)
+    public ProjectionDaemon(PostgresEventStore store, IReadOnlyCollection<Projection> projections, ProjectionOptions options, TimeProvider time, ILogger<ProjectionDaemon> log)
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(projections);

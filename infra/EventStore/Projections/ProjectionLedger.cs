@@ -109,7 +109,7 @@ internal sealed class ProjectionLedger(Projection projection, NpgsqlDataSource d
         {
             await write();
         }
-        catch (PostgresException e) when (e.SqlState == "AP003")
+        catch (PostgresException e) when (e.SqlState == "AP010")
         {
             throw new StaleLeaderException(e.MessageText, e);
         }

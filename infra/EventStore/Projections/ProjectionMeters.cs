@@ -14,7 +14,7 @@ internal sealed class ProjectionMeters : IDisposable
     public static readonly Counter<long> Applied = Shared.CreateCounter<long>("agentplatform.projection.applied", "{event}", "Events applied to the served rows");
     public static readonly Counter<long> Parked = Shared.CreateCounter<long>("agentplatform.projection.parked", "{event}", "Events that could not be applied and were parked");
 
-    public ProjectionMeters(IReadOnlyCollection<ProjectionWorker> workers, IEventStore store, TimeProvider time)
+    public ProjectionMeters(IReadOnlyCollection<ProjectionWorker> workers, PostgresEventStore store, TimeProvider time)
     {
         _meter.CreateObservableGauge("agentplatform.projection.position", () => Led(w => w.Position), "{event}", "Sequence up to which the served rows are");
         _meter.CreateObservableGauge("agentplatform.projection.lag", () => Led(w => Math.Max(0, store.HighWater.Mark - w.Position)), "{event}", "Sequences between the served rows and the high-water mark");

@@ -3,7 +3,7 @@ using Npgsql;
 namespace AgentPlatform.EventStore;
 
 /// <summary>Reads what one projection wants, never past the high-water mark, bounded by number and by size.</summary>
-internal sealed class ProjectionReader(Projection projection, IEventStore store, ProjectionOptions options)
+internal sealed class ProjectionReader(Projection projection, PostgresEventStore store, ProjectionOptions options)
 {
     private readonly string[] _streams = [.. projection.Kinds.Select(kind => kind.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_") + "-%")];
 

@@ -7,7 +7,7 @@ internal sealed partial class ProjectionWorker
 {
     private const int RetriesPerRound = 100;
     private readonly Projection _projection;
-    private readonly IEventStore _store;
+    private readonly PostgresEventStore _store;
     private readonly ProjectionOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
@@ -21,7 +21,7 @@ internal sealed partial class ProjectionWorker
     private volatile bool _leads;
     private TaskCompletionSource _progressed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public ProjectionWorker(Projection projection, IEventStore store, ProjectionOptions options, TimeProvider time, ILogger log)
+    public ProjectionWorker(Projection projection, PostgresEventStore store, ProjectionOptions options, TimeProvider time, ILogger log)
     {
         (_projection, _store, _options, _time, _log) = (projection, store, options, time, log);
         _retryDelay = options.RetryDelay;

@@ -33,12 +33,12 @@ language plpgsql
 as $$
 begin
     if not exists (select 1 from ap_projections p where p.name = projection and p.generation = expected_generation) then
-        raise exception 'projection % was rebuilt or switched meanwhile', projection using errcode = 'AP003';
+        raise exception 'projection % was rebuilt or switched meanwhile', projection using errcode = 'AP010';
     end if;
 
     update mt_event_progression set last_seq_id = position_after, last_updated = clock_timestamp() where name = progress and last_seq_id = position_before;
     if not found then
-        raise exception '% is not at % any more; somebody else leads', progress, position_before using errcode = 'AP003';
+        raise exception '% is not at % any more; somebody else leads', progress, position_before using errcode = 'AP010';
     end if;
 end
 $$;
@@ -71,17 +71,17 @@ begin
     update ap_projections set version = building, building = null, generation = generation + 1, paused_at = null, paused_because = null
     where name = projection and generation = expected_generation and building is not null;
     if not found then
-        raise exception 'projection % was rebuilt or switched meanwhile', projection using errcode = 'AP003';
+        raise exception 'projection % was rebuilt or switched meanwhile', projection using errcode = 'AP010';
     end if;
 
     delete from mt_event_progression where name = projection || ':All' and (served_position is null or last_seq_id = served_position);
     if not found then
-        raise exception '%:All is not at % any more; somebody else leads', projection, served_position using errcode = 'AP003';
+        raise exception '%:All is not at % any more; somebody else leads', projection, served_position using errcode = 'AP010';
     end if;
 
     update mt_event_progression set name = projection || ':All', last_updated = clock_timestamp() where name = projection || ':Next:All' and last_seq_id = built_position;
     if not found then
-        raise exception '%:Next:All is not at % any more; somebody else leads', projection, built_position using errcode = 'AP003';
+        raise exception '%:Next:All is not at % any more; somebody else leads', projection, built_position using errcode = 'AP010';
     end if;
 
     delete from ap_parked_events p where p.projection = ap_switch_projection.projection;

@@ -16,13 +16,13 @@ public static class ProjectionsSetup
         options ??= new ProjectionOptions();
         options.Validate();
         services.AddSingleton(sp => new ProjectionDaemon(
-            sp.GetRequiredService<IEventStore>(), projections, options, sp.GetService<TimeProvider>() ?? TimeProvider.System, sp.GetRequiredService<ILogger<ProjectionDaemon>>()));
-        services.AddHostedService(sp => new SchemaStep(sp.GetRequiredService<IEventStore>()));
+            sp.GetRequiredService<PostgresEventStore>(), projections, options, sp.GetService<TimeProvider>() ?? TimeProvider.System, sp.GetRequiredService<ILogger<ProjectionDaemon>>()));
+        services.AddHostedService(sp => new SchemaStep(sp.GetRequiredService<PostgresEventStore>()));
         services.AddHostedService(sp => sp.GetRequiredService<ProjectionDaemon>());
         return services;
     }
 
-    private sealed class SchemaStep(IEventStore store) : IHostedService
+    private sealed class SchemaStep(PostgresEventStore store) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken) => Schema.Apply(store.Database, Schema.Projections, cancellationToken);
 

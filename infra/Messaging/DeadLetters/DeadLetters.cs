@@ -13,7 +13,7 @@ namespace AgentPlatform.Messaging;
 /// A retry puts the message back into the outbox under its own id, marked for the one handler that gave up. That handler never completed it, so its inbox lets
 /// it through once; if it did complete it after all, the inbox makes the retry harmless.
 /// </remarks>
-public sealed partial class DeadLetters(IEventStore store, OutboxSignal wake, MessagingOptions options, TimeProvider time, ILogger<DeadLetters> log)
+public sealed partial class DeadLetters(PostgresEventStore store, OutboxSignal wake, MessagingOptions options, TimeProvider time, ILogger<DeadLetters> log)
 {
     private const string Columns = "id, message_id, handler, type, cause, attempts, died_at, retried_at, discarded_at, discarded_because";
     private const string Waits = "retried_at is null and discarded_at is null";
@@ -166,9 +166,9 @@ public sealed partial class DeadLetters(IEventStore store, OutboxSignal wake, Me
     }
 
     // A message that was retried and failed again waits anew; one that is delivered again without a retry is the one that is there.
-    internal async Task Bury(Handler handler, Delivery delivery, string messageId, Exception cause, int attempts)
+    internal NpgsqlBatchCommand Bury(Handler handler, Delivery delivery, string messageId, Exception cause, int attempts)
     {
-        await using var command = store.Database.CreateCommand(
+        var command = new NpgsqlBatchCommand(
             """
             insert into ap_dead_letters (id, message_id, handler, type, subject, envelope, cause, stack, attempts, died_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
             on conflict (id) do update set cause = excluded.cause, stack = excluded.stack, attempts = ap_dead_letters.attempts + excluded.attempts, died_at = excluded.died_at, retried_at = null
@@ -181,7 +181,14 @@ public sealed partial class DeadLetters(IEventStore store, OutboxSignal wake, Me
             command.Parameters.Add(new() { Value = value });
         }
 
-        await command.ExecuteNonQueryAsync(CancellationToken.None);
+        return command;
+    }
+
+    internal async Task Store(NpgsqlBatchCommand burial)
+    {
+        await using var batch = store.Database.CreateBatch();
+        batch.BatchCommands.Add(burial);
+        await batch.ExecuteNonQueryAsync(CancellationToken.None);
     }
 
     /// <summary>Forgets what is too old or too much; the relay does it every minute.</summary>
@@ -242,13 +249,13 @@ public sealed partial class DeadLetters(IEventStore store, OutboxSignal wake, Me
         }
     }
 
-    [LoggerMessage(2401, LogLevel.Information, "The dead letter {Message} was sent again to {Handler}")]
+    [LoggerMessage(2501, LogLevel.Information, "The dead letter {Message} was sent again to {Handler}")]
     private partial void Retried(string message, string handler);
 
-    [LoggerMessage(2402, LogLevel.Warning, "The dead letter {Id} was discarded by {By}: {Reason}")]
+    [LoggerMessage(2502, LogLevel.Warning, "The dead letter {Id} was discarded by {By}: {Reason}")]
     private partial void Discarded(Guid id, string by, string reason);
 
-    [LoggerMessage(2403, LogLevel.Error, "{Count} dead letters that nobody had seen to were dropped: older than {Kept} or more than {Max}. Look at them sooner, or raise DeadLettersKept and DeadLettersMax")]
+    [LoggerMessage(2503, LogLevel.Error, "{Count} dead letters that nobody had seen to were dropped: older than {Kept} or more than {Max}. Look at them sooner, or raise DeadLettersKept and DeadLettersMax")]
     private partial void Dropped(long count, TimeSpan kept, int max);
 
     private sealed record Cursor(DateTimeOffset DiedAt, Guid Id)

@@ -5,7 +5,7 @@ using AgentPlatform.Testing;
 
 namespace AgentPlatform.Messaging.Tests.Managing;
 
-public sealed class DeadLetterTests(Servers servers)
+public sealed class DeadLetterTests(Servers servers) : OwnNats
 {
     private const string Handler = "sessions_sessions_count-up";
     private static readonly DeadLetterFilter Waiting = new(DeadLetterState.Waiting);
@@ -73,14 +73,14 @@ public sealed class DeadLetterTests(Servers servers)
         {
             heard.Enqueue($"sessions {m.Tally}");
             return broken ? throw new InvalidOperationException("deaf") : Task.CompletedTask;
-        }));
+        }), o => o with { Url = Nats.Url });
         await using var audit = await TallyService.Start(
             servers, await servers.NewDatabase(),
             bus => bus.Do<Counted>((m, _, _) =>
             {
                 heard.Enqueue($"audit {m.Tally}");
                 return Task.CompletedTask;
-            }), service: ServiceNames.Audit);
+            }), o => o with { Url = Nats.Url }, ServiceNames.Audit);
         var (first, second) = (Name(), Name());
         await sessions.Send("run-1", new Counted(first, 1));
         await Eventually.True(() => Task.FromResult(heard.Contains($"audit {first}")), "the first event in audit");
@@ -195,7 +195,7 @@ public sealed class DeadLetterTests(Servers servers)
     }
 
     private async Task<TallyService> Start(Abacus abacus, Func<MessagingOptions, MessagingOptions>? change = null) =>
-        await TallyService.Start(servers, await servers.NewDatabase(), bus => bus.On<CountUp, Tally, TallyEvent>(Tally.Kind, m => m.Tally, (m, _, _) => abacus.Count(m)), change);
+        await TallyService.Start(servers, await servers.NewDatabase(), bus => bus.On<CountUp, Tally, TallyEvent>(Tally.Kind, m => m.Tally, (m, _, _) => abacus.Count(m)), o => (change?.Invoke(o) ?? o) with { Url = Nats.Url });
 
     private static async Task<DeadLetterView?> About(TallyService service, string tally)
     {
