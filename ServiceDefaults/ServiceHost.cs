@@ -56,7 +56,11 @@ public static class ServiceHost
         };
         builder.Services.AddEventStore(
             Required(builder.Configuration, $"ConnectionStrings:{service}db", "an Npgsql connection string"), types, ContractJson.Options, options, [MessagingSetup.Schema, .. moreSchema]);
-        builder.Services.AddMessaging(service, messaging, handlers);
+        builder.Services.AddMessaging(service, messaging, (bus, provider) =>
+        {
+            handlers(bus, provider);
+            Catalogue.Require(bus, typeof(IMessage).Assembly, handlers.Method.Module.Assembly, provider.GetRequiredService<ILogger<Bus>>());
+        });
         builder.Services.AddHealthChecks().AddCheck<PostgresHealth>("postgres").AddCheck<NatsHealth>("nats");
         return builder;
     }
