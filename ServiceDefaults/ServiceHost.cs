@@ -56,8 +56,22 @@ public static class ServiceHost
         };
         builder.Services.AddEventStore(
             Required(builder.Configuration, $"ConnectionStrings:{service}db", "an Npgsql connection string"), types, ContractJson.Options, options, [MessagingSetup.Schema, .. moreSchema]);
-        builder.Services.AddMessaging(service, messaging, handlers);
+        builder.Services.AddMessaging(service, messaging, (bus, provider) =>
+        {
+            handlers(bus, provider);
+            Catalogue.Require(bus, typeof(IMessage).Assembly, handlers.Method.Module.Assembly, provider.GetRequiredService<ILogger<Bus>>());
+        });
         builder.Services.AddHealthChecks().AddCheck<PostgresHealth>("postgres").AddCheck<NatsHealth>("nats");
+        return builder;
+    }
+
+    /// <summary>Registers the async projections of the service, bounded by the section <c>Projections</c>; after <see cref="AddStoreAndBus"/>.</summary>
+    /// <param name="builder">The service.</param>
+    /// <param name="projections">All of them.</param>
+    public static WebApplicationBuilder AddProjections(this WebApplicationBuilder builder, params IReadOnlyCollection<Projection> projections)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.Services.AddProjections(builder.Configuration.GetSection("Projections").Get<ProjectionOptions>(), projections);
         return builder;
     }
 
@@ -78,6 +92,11 @@ public static class ServiceHost
         if (app.Services.GetService<IEventStore>() is not null)
         {
             app.MapGet("/v1/store/sequences", StoreSequencesQuery.Handle).RequireAuthorization(Access.Read);
+        }
+
+        if (app.Services.GetService<DeadLetters>() is not null)
+        {
+            app.MapDeadLetters();
         }
 
         return app;

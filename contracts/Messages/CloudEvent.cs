@@ -25,6 +25,10 @@ public sealed record CloudEvent(
     [property: JsonPropertyName("causationid")] string? CausationId,
     JsonElement Data)
 {
+    /// <summary>Set when a dead letter is sent again: the one handler it is meant for. Everybody else has had the message and passes over it.</summary>
+    [JsonPropertyName("retryfor")]
+    public string? RetryFor { get; init; }
+
     /// <summary>Always <c>1.0</c>.</summary>
     [JsonPropertyName("specversion")]
     public string SpecVersion { get; init; } = "1.0";

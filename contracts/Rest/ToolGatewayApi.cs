@@ -28,6 +28,18 @@ public sealed record ToolView(
     bool OpenWorld,
     string SchemaHash);
 
+/// <summary>How a tool has been used, up to a moment ago.</summary>
+/// <param name="Tool"><c>server.tool@version</c>.</param>
+/// <param name="Calls">Asked for.</param>
+/// <param name="Open">Of those, not settled yet.</param>
+/// <param name="Outcomes">The settled ones by how they ended; what never happened is left out.</param>
+/// <param name="MsMean">Mean time of those that ran, in milliseconds; absent when none did.</param>
+/// <param name="MsP95">95 of 100 took at most this long, rounded up to a power of two.</param>
+/// <param name="MsMax">The longest.</param>
+/// <param name="LastAt">The last call or end of one.</param>
+public sealed record ToolUsageView(
+    string Tool, long Calls, long Open, IReadOnlyDictionary<ToolOutcomeStatus, long> Outcomes, double? MsMean, double? MsP95, double? MsMax, DateTimeOffset LastAt);
+
 /// <summary>Where an invocation is.</summary>
 public enum InvocationState
 {
@@ -113,6 +125,13 @@ public interface IToolGatewayApi
     /// <param name="ct">Stops waiting.</param>
     [Get("v1/tools")]
     Task<Page<ToolView>> ListTools(CancellationToken ct = default);
+
+    /// <summary>How the tools have been used; those that were ever called, by name.</summary>
+    /// <param name="after">Where the page before ended.</param>
+    /// <param name="limit">1 to 500.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/tools/usage")]
+    Task<Page<ToolUsageView>> ListToolUsage([Query] string? after = null, [Query] int? limit = null, CancellationToken ct = default);
 
     /// <summary>Calls a tool and waits for its end, up to the server's waiting time; then the state so far comes back.</summary>
     /// <param name="request">The call.</param>

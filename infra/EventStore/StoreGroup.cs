@@ -12,8 +12,13 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
     {
         var stored = new Dictionary<string, long>(StringComparer.Ordinal);
         var left = group;
-        while (left.Count > 0)
+        for (var again = false; left.Count > 0; again = true)
         {
+            if (again)
+            {
+                left.ForEach(u => u.Renew());
+            }
+
             try
             {
                 var appends = Sorted(left);
@@ -58,8 +63,7 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
     private async Task<long[]> Send(List<UnitOfWork> units, List<(UnitOfWork Unit, StreamAppend Append)> appends)
     {
         // A batch without an explicit transaction is one: it is sent with a single Sync, and the first error undoes all of it.
-        await using var connection = await database.OpenConnectionAsync(CancellationToken.None);
-        await using var batch = connection.CreateBatch();
+        await using var batch = database.CreateBatch();
         AddAll(units.SelectMany(u => u.Guards));
         var append = appends.Count > 0 ? AppendCommands.For(appends, time.GetUtcNow()) : null;
         if (append is not null)
@@ -73,9 +77,6 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
             return [];
         }
 
-        // Asks the server only about statements that this connection has not seen yet. Npgsql's own preparing loses count when a batch with the same
-        // statement twice fails before the first of them, and then every later use fails with "prepared statement does not exist".
-        await batch.PrepareAsync(CancellationToken.None);
         var versions = appends.ConvertAll(a => a.Append.Expected.Value + a.Append.Events.Count).ToArray();
         await using (var reader = await batch.ExecuteReaderAsync(CancellationToken.None))
         {

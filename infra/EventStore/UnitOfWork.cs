@@ -17,10 +17,10 @@ internal sealed class UnitOfWork
     public required IReadOnlyList<StreamAppend> Appends { get; init; }
 
     /// <summary>Run before positions are drawn: what they refuse leaves no hole.</summary>
-    public required IReadOnlyList<NpgsqlBatchCommand> Guards { get; init; }
+    public required IReadOnlyList<NpgsqlBatchCommand> Guards { get; set; }
 
     /// <summary>Run after the events are in.</summary>
-    public required IReadOnlyList<NpgsqlBatchCommand> Others { get; init; }
+    public required IReadOnlyList<NpgsqlBatchCommand> Others { get; set; }
 
     public string? CorrelationId { get; init; }
 
@@ -35,7 +35,27 @@ internal sealed class UnitOfWork
     /// <summary>Completes when it is stored, or with the reason why it is not.</summary>
     public Task Ended => _ended.Task;
 
+    /// <summary>
+    /// To be sent a second time, perhaps on another connection: a statement remembers under which name its last connection prepared it, where another
+    /// connection knows nothing, or something else, by that name.
+    /// </summary>
+    public void Renew() => (Guards, Others) = (Copies(Guards), Copies(Others));
+
     public void Stored() => _ended.TrySetResult();
 
     public void Failed(Exception why) => _ended.TrySetException(why);
+
+    private static List<NpgsqlBatchCommand> Copies(IReadOnlyList<NpgsqlBatchCommand> commands) =>
+    [
+        .. commands.Select(command =>
+        {
+            var copy = new NpgsqlBatchCommand(command.CommandText);
+            foreach (NpgsqlParameter parameter in command.Parameters)
+            {
+                copy.Parameters.Add(parameter.Clone());
+            }
+
+            return copy;
+        }),
+    ];
 }

@@ -19,6 +19,27 @@ public sealed class Views(NpgsqlDataSource database, JsonSerializerOptions json)
         return await command.ExecuteScalarAsync(ct) is string data ? JsonSerializer.Deserialize<T>(data, json) : null;
     }
 
+    /// <summary>Several rows by id; those that are not there are left out.</summary>
+    /// <typeparam name="T">The shape of the rows.</typeparam>
+    /// <param name="kind">Which list.</param>
+    /// <param name="ids">Which rows.</param>
+    /// <param name="ct">Cancels the read.</param>
+    public async Task<IReadOnlyDictionary<string, T>> FindMany<T>(string kind, IReadOnlyCollection<string> ids, CancellationToken ct)
+        where T : class
+    {
+        await using var command = database.CreateCommand("select id, data from ap_views where kind = $1 and id = any($2)");
+        command.Parameters.Add(new() { Value = kind });
+        command.Parameters.Add(new() { Value = ids.ToArray() });
+        var rows = new Dictionary<string, T>(StringComparer.Ordinal);
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        while (await reader.ReadAsync(ct))
+        {
+            rows[reader.GetString(0)] = JsonSerializer.Deserialize<T>(reader.GetString(1), json)!;
+        }
+
+        return rows;
+    }
+
     /// <inheritdoc/>
     public async Task<(IReadOnlyList<T> Rows, string? Next)> List<T>(ViewQuery query, CancellationToken ct)
     {
@@ -74,4 +95,10 @@ public sealed class Views(NpgsqlDataSource database, JsonSerializerOptions json)
             },
         };
     }
+
+    /// <summary>The statement that removes a row, to be part of a unit of work.</summary>
+    /// <param name="kind">Which list.</param>
+    /// <param name="id">Which row.</param>
+    public static NpgsqlBatchCommand Remove(string kind, string id) =>
+        new("delete from ap_views where kind = $1 and id = $2") { Parameters = { new() { Value = kind }, new() { Value = id } } };
 }

@@ -37,3 +37,8 @@ create table if not exists ap_dead_letters (
 );
 
 create index if not exists ap_dead_letters_by_time on ap_dead_letters (died_at);
+
+alter table ap_dead_letters add column if not exists discarded_at timestamptz null;
+alter table ap_dead_letters add column if not exists discarded_because varchar null;
+
+create index if not exists ap_dead_letters_waiting on ap_dead_letters (died_at, id) where retried_at is null and discarded_at is null;

@@ -57,6 +57,15 @@ public sealed record MessagingOptions
     /// <summary>How long the inbox remembers a message; longer than any message can still be delivered.</summary>
     public TimeSpan InboxKept { get; init; } = TimeSpan.FromDays(14);
 
+    /// <summary>How long a dead letter is kept, whether somebody saw to it or not.</summary>
+    public TimeSpan DeadLettersKept { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>Dead letters that are kept. Beyond it the ones that somebody saw to go first, then the oldest, which is said loudly.</summary>
+    public int DeadLettersMax { get; init; } = 10_000;
+
+    /// <summary>Dead letters that one request sends again.</summary>
+    public int DeadLettersRetriedMax { get; init; } = 1_000;
+
     /// <summary>Age at which JetStream drops a message that nobody took.</summary>
     public TimeSpan MessageAgeMax { get; init; } = TimeSpan.FromDays(7);
 
@@ -71,6 +80,9 @@ public sealed record MessagingOptions
 
     /// <summary>Size of one message to Audit, in bytes of event JSON.</summary>
     public int FactBytesPerMessageMax { get; init; } = 2 * 1024 * 1024;
+
+    /// <summary>How often the depth of outbox, consumers and dead letters is looked at for the metrics.</summary>
+    public TimeSpan DepthEvery { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a stop waits for handlers that are at work.</summary>
     public TimeSpan DrainMax { get; init; } = TimeSpan.FromSeconds(10);
@@ -97,6 +109,16 @@ public sealed record MessagingOptions
         if (InboxKept <= MessageAgeMax)
         {
             throw new InvalidOperationException($"Messaging:InboxKept must exceed MessageAgeMax, or a late message is handled twice ({InboxKept}, {MessageAgeMax})");
+        }
+
+        if (DepthEvery <= TimeSpan.Zero)
+        {
+            throw new InvalidOperationException($"Messaging:DepthEvery must be positive, not {DepthEvery}");
+        }
+
+        if (DeadLettersKept <= TimeSpan.Zero || DeadLettersMax < 1 || DeadLettersRetriedMax < 1)
+        {
+            throw new InvalidOperationException($"Messaging: DeadLettersKept must be positive, DeadLettersMax and DeadLettersRetriedMax at least 1 ({DeadLettersKept}, {DeadLettersMax}, {DeadLettersRetriedMax})");
         }
 
         if (AttemptsMax < 1 || DeliveriesMax < AttemptsMax || ConflictsMax < 1 || OutboxBatchMax < 1 || StreamReplicas is < 1 or > 5)

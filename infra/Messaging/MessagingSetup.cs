@@ -26,6 +26,7 @@ public static class MessagingSetup
         services.AddSingleton<JetStream>();
         services.AddSingleton(sp => new Outgoing(service, sp.GetRequiredService<OutboxSignal>(), Clock(sp)));
         services.AddSingleton<DecisionWriter>();
+        services.AddSingleton(sp => new DeadLetters(sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<DeadLetters>>()));
         services.AddSingleton(sp =>
         {
             var bus = new Bus(service);
@@ -33,12 +34,15 @@ public static class MessagingSetup
             return bus;
         });
         services.AddHostedService(sp => new OutboxRelay(
-            sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<OutboxSignal>(), options, Clock(sp), sp.GetRequiredService<ILogger<OutboxRelay>>()));
+            sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<OutboxSignal>(), sp.GetRequiredService<DeadLetters>(), options, Clock(sp), sp.GetRequiredService<ILogger<OutboxRelay>>()));
         services.AddHostedService(sp => new FactRelay(
             service, sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), options, Clock(sp), sp.GetRequiredService<ILogger<FactRelay>>()));
         services.AddHostedService(sp => new HandlerHost(
-            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<DecisionWriter>(), sp.GetRequiredService<PostgresEventStore>(),
+            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<DecisionWriter>(), sp.GetRequiredService<DeadLetters>(),
             options, Clock(sp), sp.GetRequiredService<ILogger<HandlerHost>>()));
+        services.AddHostedService(sp => new DepthSampler(
+            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<PostgresEventStore>(), options, Clock(sp),
+            sp.GetRequiredService<ILogger<DepthSampler>>()));
         return services;
     }
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using AgentPlatform.EventStore;
 using NATS.Client;
 using Npgsql;
 
@@ -11,9 +12,8 @@ public static class Transient
     /// <param name="e">What went wrong.</param>
     public static bool Is(Exception e) => e switch
     {
-        // Class 08 connection, 53 resources, 57 operator intervention (shutdown, crash), 40 serialisation and deadlock, 58 system.
-        PostgresException p => p.IsTransient || p.SqlState[..2] is "08" or "53" or "57" or "40" or "58",
-        NpgsqlException or NATSException or TimeoutException or IOException or SocketException or HttpRequestException => true,
+        NpgsqlException => DatabaseTrouble.Passes(e),
+        NATSException or TimeoutException or IOException or SocketException or HttpRequestException => true,
         AggregateException a => a.InnerExceptions.All(Is),
         _ => e.InnerException is { } inner && Is(inner),
     };

@@ -33,6 +33,9 @@ public sealed class Platform : IDisposable
 
     public IAuditApi Audit => With(Client(ServiceNames.Audit), http => RestClients.For<IAuditApi>(http), (api, auth) => api.Authorization = auth);
 
+    /// <summary>The dead letters of one service.</summary>
+    public IDeadLettersApi DeadLetters(string service) => With(Client(service), http => RestClients.For<IDeadLettersApi>(http), (api, auth) => api.Authorization = auth);
+
     /// <summary>Finds the platform.</summary>
     /// <param name="dataFolder">As given with <c>--data</c>.</param>
     /// <exception cref="CliException">There is no token to be found.</exception>

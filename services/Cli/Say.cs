@@ -8,7 +8,7 @@ namespace AgentPlatform.Cli;
 /// <summary>Answers go to standard output, progress and errors to standard error; with <c>--json</c> the answer is one JSON document.</summary>
 public sealed class Say(bool json)
 {
-    private static readonly JsonSerializerOptions Indented = new(ContractJson.Options) { WriteIndented = true };
+    internal static JsonSerializerOptions Indented { get; } = new(ContractJson.Options) { WriteIndented = true };
 
     public bool IsJson { get; } = json;
 

@@ -8,10 +8,12 @@ using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Toolkits;
+using AgentPlatform.ToolGateway.Usage;
 using AgentPlatform.ToolGateway.Workspaces;
 
 var builder = ServiceHost.CreateBuilder(args, ServiceNames.ToolGateway);
 builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent)), Handlers.Register);
+builder.AddProjections(new ToolUsageProjection());
 builder.Services
     .AddSingleton(WorkspaceFolders.From(builder.Configuration))
     .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))

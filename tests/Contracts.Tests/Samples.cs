@@ -21,7 +21,7 @@ public static class Samples
     {
         ["cloud-event"] = new CloudEvent(
             "0199e0a4-0000-7000-8000-0000000000ff", "/orchestrator", "agentplatform.toolgateway.cancel-invocation.1", "commands.toolgateway.cancel-invocation", Noon,
-            "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01", Run.ToString(), "0199e0a4-0000-7000-8000-0000000000fe", Json("""{"reason":"the run was stopped"}""")),
+            "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01", Run.ToString(), "0199e0a4-0000-7000-8000-0000000000fe", Json("""{"reason":"the run was stopped"}""")) { RetryFor = "toolgateway_toolgateway_cancel-invocation" },
         ["invoke-tool"] = new InvokeTool(Invocation, Workspace, Run, "write-report", 2, "files.write@1", Json("""{"path":"out/report.md"}"""), $"run/{Run}", "document", true, 30),
         ["cancel-invocation"] = new CancelInvocation(Invocation, "the run was stopped"),
         ["tool-call-held"] = new ToolCallHeld(Invocation, Run, "clean-up", 1, Request, "a deleted file cannot be had back"),
@@ -42,6 +42,13 @@ public static class Samples
             [File], ["write", "publish"], Hash, 17, "0123456789abcdef0123456789abcdef"),
         ["run-events"] = new Page<RunEventView>([new RunEventView(42, $"run-{Run}", 7, "task-started.1", Noon, Json("""{"task":"a","attempt":1}"""))], "42"),
         ["tools"] = new Page<ToolView>([new ToolView("files.read@1", "files.read", "1", "Read a file", "Reads a file of the workspace.", Json("""{"type":"object"}"""), true, true, false, false, Hash)], null),
+        ["tool-usage"] = new Page<ToolUsageView>(
+            [new ToolUsageView("files.read@1", 5, 1, new Dictionary<ToolOutcomeStatus, long> { [ToolOutcomeStatus.Completed] = 3, [ToolOutcomeStatus.NeedsReconcile] = 1 }, 12.5, 16, 31.5, Noon)], "files.read@1"),
+        ["dead-letters"] = new Page<DeadLetterView>([Letter], "638040"),
+        ["dead-letter"] = new DeadLetterDetail(Letter, "commands.toolgateway.cancel-invocation", "at AgentPlatform", Json("""{"id":"1"}"""), "bm90IGpzb24="),
+        ["retry-dead-letters"] = new RetryDeadLetters("toolgateway_toolgateway_cancel-invocation", "agentplatform.toolgateway.cancel-invocation.1"),
+        ["retried-dead-letters"] = new RetriedDeadLetters(1_000, 7),
+        ["discard-dead-letter"] = new DiscardDeadLetter("the run was stopped long ago"),
         ["invoke-request"] = new InvokeRequest("files.read", Json("""{"path":"a.txt"}"""), Workspace, Invocation),
         ["invocation-view"] = new InvocationView(Invocation, "files.read@1", InvocationState.Settled, new VerdictView(Verdict.Allow, "workspace-files", "stays in the run's own workspace"), 1, Run, "read", Noon, Noon.AddSeconds(1), Completed),
         ["workspace-file"] = new WorkspaceFile("out/report.md", 1234),
@@ -54,6 +61,10 @@ public static class Samples
         ["verify-report"] = new VerifyReport(false, 41, Hash, new AuditRecordRef(42, ServiceNames.Orchestrator, 7), "its hash is another"),
         ["store-sequences"] = new StoreSequences(ServiceNames.Orchestrator, 3, [new SequenceRange(1, 2), new SequenceRange(4, 4)], 5),
     };
+
+    private static DeadLetterView Letter => new(
+        Invocation.Value, "0199e0a4-0000-7000-8000-0000000000ff", "toolgateway_toolgateway_cancel-invocation", "agentplatform.toolgateway.cancel-invocation.1", DeadLetterState.Discarded,
+        "InvalidOperationException: no", 5, Noon, Noon.AddMinutes(1), Noon.AddMinutes(2), "anna: the run was stopped long ago");
 
     private static Plan FullPlan => new(
         "quarterly-report",

@@ -83,6 +83,49 @@ public sealed class HighWaterTests(Servers servers)
         }
     }
 
+    [Fact]
+    public async Task A_writer_that_got_its_transaction_id_last_is_waited_for()
+    {
+        await using var db = await CounterStore.Empty(servers);
+        await AppendTests.Raise(db.Store, "slow", 1);
+        await AppendTests.Raise(db.Store, "fast", 1);
+        await using var a = await db.Database.OpenConnectionAsync(Ct);
+        await using var b = await db.Database.OpenConnectionAsync(Ct);
+        await using var ta = await a.BeginTransactionAsync(Ct);
+        await using var tb = await b.BeginTransactionAsync(Ct);
+
+        // B gets its id, then A gets a later one and draws 5, then B draws 6 and is done first.
+        await using (var idOfB = new NpgsqlCommand("select 1 from mt_streams where id = 'counter-fast' for update", b, tb))
+        {
+            await idOfB.ExecuteNonQueryAsync(Ct);
+        }
+
+        await Append(a, ta, "counter-slow");
+        await Append(b, tb, "counter-fast");
+        await tb.CommitAsync(Ct);
+        for (var look = 0; look < 5; look++)
+        {
+            Assert.Empty((await db.Store.ReadCommitted(4, 100, streams: null, Ct)).Events);
+        }
+
+        await ta.CommitAsync(Ct);
+        var page = await Eventually.Get(() => db.Store.ReadCommitted(4, 100, streams: null, Ct), p => p.Events.Count > 0, "the events");
+        Assert.Equal([5, 6], page.Events.Select(e => e.Sequence));
+
+        static async Task Append(NpgsqlConnection connection, NpgsqlTransaction transaction, string stream)
+        {
+            await using var append = new NpgsqlCommand(
+                """
+                select ap_append_events(array[$1]::varchar[], array[null]::varchar[], array[-1]::bigint[], array[1], array[null]::varchar[], array[null]::varchar[],
+                    array[null]::jsonb[], array[1], array[gen_random_uuid()], array['counter-raised.1']::varchar[], array[null]::varchar[], array['{"By":1}']::jsonb[], now())
+                """,
+                connection,
+                transaction)
+            { Parameters = { new() { Value = stream } } };
+            await append.ExecuteNonQueryAsync(Ct);
+        }
+    }
+
     private static async Task<SlowWriter> BeginSlow(CounterStore db)
     {
         var connection = await db.Database.OpenConnectionAsync(Ct);

@@ -48,19 +48,40 @@ public sealed class TallyService : IAsyncDisposable
 
     public PostgresEventStore Store => _host.Services.GetRequiredService<PostgresEventStore>();
 
+    public DeadLetters DeadLetters => _host.Services.GetRequiredService<DeadLetters>();
+
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
 
-    public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null)
+    public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null, string service = ServiceNames.Sessions)
     {
         var options = new MessagingOptions { Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2) };
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddEventStore(database, EventTypes.Of(typeof(TallyEvent)), JsonSerializerOptions.Web, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
-        builder.Services.AddMessaging(ServiceNames.Sessions, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
+        builder.Services.AddMessaging(service, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
         var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
         return new TallyService(host);
+    }
+
+    /// <summary>Bytes that no outbox would send.</summary>
+    public Task Publish(string subject, byte[] payload) => _host.Services.GetRequiredService<JetStream>().Publish(subject, payload, TestContext.Current.CancellationToken);
+
+    /// <summary>Ends when a stop was heard; what is at work may still be at work.</summary>
+    public Task TakesNoMore => _host.Services.GetServices<IHostedService>().OfType<HandlerHost>().Single().ExecuteTask!;
+
+    /// <summary>What waits before the consumer of a handler; negative before it is made.</summary>
+    public async Task<(long Waiting, long Unacknowledged)> Depth(string consumer)
+    {
+        try
+        {
+            return await _host.Services.GetRequiredService<JetStream>().Depth(JetStream.Commands, consumer, TestContext.Current.CancellationToken);
+        }
+        catch (JetStreamException e) when (e.IsNotThere)
+        {
+            return (-1, -1);
+        }
     }
 
     public Task Send(string correlation, params object[] messages) =>

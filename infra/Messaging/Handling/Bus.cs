@@ -60,6 +60,12 @@ public sealed class Bus(string service)
             throw new InvalidOperationException($"{type.Name} is a command to {Subjects.Owner(type)}; {Service} cannot handle it");
         }
 
+        options.Retry?.Validate(type.Name);
+        if (options.ConcurrencyMax < 1)
+        {
+            throw new InvalidOperationException($"The handler of {type.Name} needs a ConcurrencyMax of at least 1, not {options.ConcurrencyMax}");
+        }
+
         var name = Subjects.TypeName(type);
         var handler = new Handler(
             name,
@@ -89,6 +95,9 @@ public sealed record HandlerOptions
 
     /// <summary>Messages at work at the same time; <see cref="MessagingOptions.ConcurrencyMax"/> when absent.</summary>
     public int? ConcurrencyMax { get; init; }
+
+    /// <summary>How failures are tried again; <see cref="MessagingOptions.AttemptsMax"/> and the delays beside it when absent.</summary>
+    public RetryPolicy? Retry { get; init; }
 
     /// <summary>Keyed by nothing: every message for itself.</summary>
     public static HandlerOptions Unordered(int? concurrencyMax = null) => new() { Key = static _ => null, ConcurrencyMax = concurrencyMax };

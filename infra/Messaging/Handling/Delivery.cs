@@ -2,7 +2,7 @@ using System.Text;
 
 namespace AgentPlatform.Messaging;
 
-/// <summary>One delivery of a JetStream message, and the three things one can say about it.</summary>
+/// <summary>One delivery of a JetStream message, and what one can say about it.</summary>
 /// <param name="nats">The connection it came on.</param>
 /// <param name="ack">The acknowledgement subject: <c>$JS.ACK.stream.consumer.delivered.…</c></param>
 /// <param name="payload">The envelope.</param>
@@ -10,6 +10,7 @@ internal sealed class Delivery(NatsLink nats, string subject, string ack, byte[]
 {
     private static readonly byte[] Ack = "+ACK"u8.ToArray();
     private static readonly byte[] Term = "+TERM"u8.ToArray();
+    private static readonly byte[] Nak = "-NAK"u8.ToArray();
     private static readonly byte[] Progress = "+WPI"u8.ToArray();
 
     public string Subject => subject;
@@ -22,6 +23,8 @@ internal sealed class Delivery(NatsLink nats, string subject, string ack, byte[]
     public void Done() => Say(Ack);
 
     public void GiveUp() => Say(Term);
+
+    public void GiveBack() => Say(Nak);
 
     public void StillAtIt() => Say(Progress);
 

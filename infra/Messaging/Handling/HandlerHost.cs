@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
 using AgentPlatform.Contracts;
-using AgentPlatform.EventStore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -11,13 +10,15 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>Runs the handlers of a service: pull, handle once, acknowledge after the commit; try again, or give up into the dead letters.</summary>
 public sealed partial class HandlerHost(
-    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, PostgresEventStore store, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
+    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, DeadLetters deadLetters, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
 {
     private readonly KeyedQueue _queue = new();
     private readonly ConcurrentDictionary<Delivery, bool> _atWork = new();
     private readonly ConcurrentDictionary<string, int> _failures = new(StringComparer.Ordinal);
+    private readonly ConcurrentQueue<Delivery> _unfinished = new();
     private readonly HandlerServices _services = new(writer);
     private readonly CancellationTokenSource _drained = new();
+    private readonly RetryPolicy _retry = new() { AttemptsMax = options.AttemptsMax, FirstDelay = options.RetryDelay, DelayMax = options.RetryDelayMax };
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -28,12 +29,16 @@ public sealed partial class HandlerHost(
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
+        // From here on nothing is pulled: what is given back now does not come back to this process.
         await base.StopAsync(cancellationToken);
+        GiveBack();
 
-        // What is at work may finish; what is not finished in time is cancelled and delivered again after the restart.
+        // What is at work may finish; what is not finished in time is cancelled and delivered again.
         await AllDone(options.DrainMax, cancellationToken);
         await _drained.CancelAsync();
         await AllDone(TimeSpan.FromSeconds(1), cancellationToken);
+        GiveBack();
+        await Heard(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -41,6 +46,31 @@ public sealed partial class HandlerHost(
     {
         _drained.Dispose();
         base.Dispose();
+    }
+
+    // An answer proves that the server has everything said before it; a connection that closes at once may take the last words with it.
+    private async Task Heard(CancellationToken ct)
+    {
+        try
+        {
+            if (nats.IsConnected)
+            {
+                await nats.Request("$JS.API.INFO", [], ct);
+            }
+        }
+        catch (Exception e) when (Transient.Is(e) || e is OperationCanceledException)
+        {
+            NotHeard(e.Message, options.AckWait);
+        }
+    }
+
+    // So that another replica, or this one after its restart, has the message at once and not when the acknowledgement time is over.
+    private void GiveBack()
+    {
+        while (_unfinished.TryDequeue(out var delivery))
+        {
+            delivery.GiveBack();
+        }
     }
 
     private async Task AllDone(TimeSpan within, CancellationToken ct)
@@ -92,6 +122,17 @@ public sealed partial class HandlerHost(
             return;
         }
 
+        if (envelope.RetryFor is { } only && only != handler.Consumer)
+        {
+            // A dead letter of another handler; this one has had the message.
+            _ = Finish(() =>
+            {
+                delivery.Done();
+                return Task.CompletedTask;
+            });
+            return;
+        }
+
         var key = handler.Options.Key is { } keyOf ? keyOf(message) : envelope.CorrelationId;
         _ = _queue.Enqueue(key is null ? null : $"{handler.Stream}/{key}", () => Finish(async () =>
         {
@@ -114,7 +155,7 @@ public sealed partial class HandlerHost(
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested || _drained.IsCancellationRequested)
             {
-                // Not acknowledged: delivered again after the restart.
+                _unfinished.Enqueue(delivery);
             }
             finally
             {
@@ -160,13 +201,14 @@ public sealed partial class HandlerHost(
     {
         var passes = Transient.Is(cause);
         var failures = passes ? _failures.GetValueOrDefault(messageId) : _failures.AddOrUpdate(messageId, 1, (_, n) => n + 1);
-        if (failures >= options.AttemptsMax || delivery.Delivered >= options.DeliveriesMax)
+        var policy = handler.Options.Retry ?? _retry;
+        if (failures >= policy.AttemptsMax || (!passes && policy.IsHopeless(cause)) || delivery.Delivered >= options.DeliveriesMax)
         {
             await GiveUp(handler, delivery, messageId, cause, Math.Max(failures, 1));
             return "dead_letter";
         }
 
-        var delay = TimeSpan.FromTicks(Math.Min(options.RetryDelayMax.Ticks, options.RetryDelay.Ticks << Math.Clamp(delivery.Delivered - 1, 0, 16)));
+        var delay = policy.Delay(delivery.Delivered);
         HandlerFailed(cause, handler.Consumer, messageId, delay);
         MessagingTelemetry.Retries.Add(1, new KeyValuePair<string, object?>("message", handler.TypeName));
         delivery.Again(delay);
@@ -177,17 +219,7 @@ public sealed partial class HandlerHost(
     {
         try
         {
-            await using var command = store.Database.CreateCommand(
-                """
-                insert into ap_dead_letters (id, message_id, handler, type, subject, envelope, cause, stack, attempts) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                on conflict (id) do nothing
-                """);
-            foreach (var value in (object[])[DerivedId.Of(messageId, handler.Consumer), messageId, handler.Consumer, handler.TypeName, delivery.Subject, delivery.Payload, $"{cause.GetType().Name}: {cause.Message}", cause.ToString(), attempts])
-            {
-                command.Parameters.Add(new() { Value = value });
-            }
-
-            await command.ExecuteNonQueryAsync(CancellationToken.None);
+            await deadLetters.Store(deadLetters.Bury(handler, delivery, messageId, cause, attempts));
         }
         catch (Exception e) when (Transient.Is(e))
         {
@@ -220,6 +252,9 @@ public sealed partial class HandlerHost(
 
     [LoggerMessage(2202, LogLevel.Warning, "{Handler} failed on message {Message}; it is tried again in {Delay}")]
     private partial void HandlerFailed(Exception cause, string handler, string message, TimeSpan delay);
+
+    [LoggerMessage(2204, LogLevel.Information, "NATS could not be told what was finished and given back: {Cause}; it delivers again within {AckWait}")]
+    private partial void NotHeard(string cause, TimeSpan ackWait);
 
     [LoggerMessage(2203, LogLevel.Error, "{Handler} gave up on message {Message} after {Attempts} attempts; it waits among the dead letters")]
     private partial void GaveUp(Exception cause, string handler, string message, int attempts);

@@ -129,6 +129,9 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
 /// <param name="message">What was asked and what it said.</param>
 public sealed class JetStreamException(string message) : Exception(message)
 {
+    /// <summary>Whether the consumer or its stream is not there, or not yet.</summary>
+    public bool IsNotThere => ErrorCode is 10014 or 10059;
+
     /// <summary>JetStream's own error code; 0 when unknown.</summary>
     public int ErrorCode { get; init; }
 }

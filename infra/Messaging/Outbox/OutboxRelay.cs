@@ -9,7 +9,7 @@ namespace AgentPlatform.Messaging;
 /// <summary>Carries messages from the outbox to JetStream, in the order they were stored; one process of a service at a time.</summary>
 /// <remarks>A crash between the acknowledgement and the mark publishes a message again; the receiver's inbox makes that harmless.</remarks>
 public sealed partial class OutboxRelay(
-    PostgresEventStore store, NatsLink nats, JetStream jetStream, OutboxSignal signal, MessagingOptions options, TimeProvider time, ILogger<OutboxRelay> log) : BackgroundService
+    PostgresEventStore store, NatsLink nats, JetStream jetStream, OutboxSignal signal, DeadLetters deadLetters, MessagingOptions options, TimeProvider time, ILogger<OutboxRelay> log) : BackgroundService
 {
     private NpgsqlDataSource Database => store.Database;
 
@@ -134,6 +134,7 @@ public sealed partial class OutboxRelay(
         batch.BatchCommands.Add(new("delete from ap_outbox where published_at < $1") { Parameters = { Before(options.OutboxKept) } });
         batch.BatchCommands.Add(new("delete from ap_inbox where handled_at < $1") { Parameters = { Before(options.InboxKept) } });
         await batch.ExecuteNonQueryAsync(ct);
+        await deadLetters.Clean(ct);
 
         NpgsqlParameter Before(TimeSpan age) => new() { Value = time.GetUtcNow() - age, NpgsqlDbType = NpgsqlDbType.TimestampTz };
     }

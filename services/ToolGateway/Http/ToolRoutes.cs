@@ -7,6 +7,7 @@ using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Invocations;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Usage;
 
 namespace AgentPlatform.ToolGateway.Http;
 
@@ -16,13 +17,30 @@ internal static class ToolRoutes
     // Long enough for most tools; a caller that wants to know later asks for the invocation.
     private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(30);
 
+    private const int PageMax = 500;
+
     public static void MapTools(this IEndpointRouteBuilder app)
     {
         app.MapGet("/v1/tools", (ToolRegistry registry) => new Page<ToolView>([.. registry.Views], Next: null)).RequireAuthorization(Access.Read);
+        app.MapGet("/v1/tools/usage", Usage).RequireAuthorization(Access.Read);
         app.MapPost("/v1/invocations", Invoke).RequireAuthorization(Access.Call);
         app.MapGet("/v1/invocations/{id}", Get).RequireAuthorization(Access.Read);
         app.MapGet("/v1/policy", (PolicyEngine policy) => new { rules = policy.Rules, otherwise = Verdict.Deny }).RequireAuthorization(Access.Read);
         app.MapPost("/v1/policy/explain", Explain).RequireAuthorization(Access.Read);
+    }
+
+    private static async Task<Page<ToolUsageView>> Usage(IEventStore store, CancellationToken ct, string? after = null, int limit = 100)
+    {
+        Bounds.Limit(limit, PageMax);
+        try
+        {
+            var (rows, next) = await store.Views.List<ToolUsage>(new ViewQuery(ToolUsage.List, limit, after), ct);
+            return new Page<ToolUsageView>([.. rows.Select(row => row.View())], next);
+        }
+        catch (FormatException)
+        {
+            throw new ProblemException(400, "bad-after", "'after' is the 'next' of the page before");
+        }
     }
 
     private static async Task<IResult> Invoke(

@@ -5,6 +5,7 @@ using AgentPlatform.Testing;
 using AgentPlatform.ToolGateway.Invocations;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Usage;
 using AgentPlatform.ToolGateway.Workspaces;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -25,6 +26,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
         builder.Services.AddMessaging(ServiceNames.ToolGateway, new MessagingOptions { Url = servers.Nats.Url, AckWait = TimeSpan.FromSeconds(3) }, Handlers.Register);
+        builder.Services.AddProjections(new ProjectionOptions { LookEvery = TimeSpan.FromMilliseconds(5) }, new ToolUsageProjection());
         builder.Services
             .AddSingleton(new WorkspaceFolders(_folder.Path, new WorkspaceOptions()))
             .AddSingleton(new ToolRegistry(tools))
@@ -53,6 +55,12 @@ internal sealed class GatewayHost : IAsyncDisposable
         _host.Services.GetRequiredService<DecisionWriter>().Write(Invocation.Kind, id.ToString(), _ => (facts, messages), session => session.CorrelationId = "run-1", Ct);
 
     public async Task<(Invocation State, long Version)> Read(InvocationId id) => await _host.Services.GetRequiredService<IEventStore>().Aggregate(Invocation.Kind, id.ToString(), Ct);
+
+    public async Task<IReadOnlyList<ToolUsageView>> Usage()
+    {
+        await _host.Services.GetRequiredService<ProjectionDaemon>().CaughtUp(Ct);
+        return [.. (await _host.Services.GetRequiredService<IEventStore>().Views.List<ToolUsage>(new ViewQuery(ToolUsage.List, 10), Ct)).Rows.Select(row => row.View())];
+    }
 
     public async Task<Invocation.Ended> Ended(InvocationId id) =>
         (Invocation.Ended)await Eventually.Get(async () => (await Read(id)).State, state => state is Invocation.Ended, "the end of the call");

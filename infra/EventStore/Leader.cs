@@ -1,13 +1,24 @@
 using Npgsql;
 
-namespace AgentPlatform.Messaging;
+namespace AgentPlatform.EventStore;
 
 /// <summary>Lets one process at a time do something: a PostgreSQL advisory lock held by a connection, gone with it.</summary>
-internal static class Leader
+/// <remarks>
+/// A leader learns of the loss of its connection a moment after PostgreSQL does, so for that moment there may be two. Whoever must exclude that writes with a
+/// condition that only the present leader can meet, as the projection daemon does with its progress.
+/// </remarks>
+public static class Leader
 {
-    /// <summary>Waits for the lock, then works until the connection is lost or the work ends.</summary>
+    /// <summary>Waits for the lock, then works until the connection is lost, the work ends or <paramref name="stop"/> is cancelled.</summary>
+    /// <param name="database">Where the lock is held.</param>
+    /// <param name="name">What is led; one lock per name and schema.</param>
+    /// <param name="retryEvery">How often the lock is tried while somebody else has it.</param>
+    /// <param name="work">Its token is cancelled at once when the connection, and with it the lock, is lost.</param>
+    /// <param name="stop">Ends the wait or the work.</param>
     public static async Task Run(NpgsqlDataSource database, string name, TimeSpan retryEvery, Func<CancellationToken, Task> work, CancellationToken stop)
     {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(work);
         await using var connection = await database.OpenConnectionAsync(stop);
         while (!await TryLock(connection, name, stop))
         {
@@ -35,7 +46,8 @@ internal static class Leader
 
     private static async Task<bool> TryLock(NpgsqlConnection connection, string name, CancellationToken ct)
     {
-        await using var command = new NpgsqlCommand("select pg_try_advisory_lock(hashtextextended($1, 0))", connection);
+        // Several stores may share a database, each in its schema; their leaders have nothing to do with each other.
+        await using var command = new NpgsqlCommand("select pg_try_advisory_lock(hashtextextended(current_schema() || '/' || $1, 0))", connection);
         command.Parameters.Add(new() { Value = name });
         return (bool)(await command.ExecuteScalarAsync(ct))!;
     }
