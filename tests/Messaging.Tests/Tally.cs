@@ -50,18 +50,30 @@ public sealed class TallyService : IAsyncDisposable
 
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
 
-    public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null)
+    public static async Task<TallyService> Start(
+        Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null, string service = ServiceNames.Sessions)
     {
-        var options = new MessagingOptions { Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2) };
+        var options = new MessagingOptions
+        {
+            Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2),
+            PullDuration = TimeSpan.FromMilliseconds(500), AnnounceEvery = TimeSpan.FromMilliseconds(100), ReconcileEvery = TimeSpan.FromMilliseconds(100), GapGrace = TimeSpan.FromSeconds(2),
+        };
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddEventStore(database, EventTypes.Of(typeof(TallyEvent)), JsonSerializerOptions.Web, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
-        builder.Services.AddMessaging(ServiceNames.Sessions, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
+        builder.Services.AddMessaging(service, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
         var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
         return new TallyService(host);
     }
+
+    /// <summary>Messages that JetStream has not acknowledged, as far as this service knows.</summary>
+    public const string Unpublished = "select (select count(*) from ap_outbox) + (select coalesce(sum(last - published), 0)::bigint from ap_channels)";
+
+    /// <summary>Cuts the connections that hold locks, as a broken network would: leaders lead anew.</summary>
+    public Task Dethrone() => Scalar<long>(
+        "select count(pg_terminate_backend(l.pid)) from pg_locks l join pg_database d on d.oid = l.database where d.datname = current_database() and l.locktype = 'advisory' and l.pid <> pg_backend_pid()");
 
     public Task Send(string correlation, params object[] messages) =>
         Writer.Write(Tally.Kind, "outside", _ => ([], messages), session => session.CorrelationId = correlation, TestContext.Current.CancellationToken);

@@ -11,7 +11,7 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>Runs the handlers of a service: pull, handle once, acknowledge after the commit; try again, or give up into the dead letters.</summary>
 public sealed partial class HandlerHost(
-    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, IEventStore store, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
+    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, IEventStore store, MessagingOptions options, FaultPoints faults, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
 {
     private readonly KeyedQueue _queue = new();
     private readonly ConcurrentDictionary<Delivery, bool> _atWork = new();
@@ -79,7 +79,7 @@ public sealed partial class HandlerHost(
     private void Take(Handler handler, PullConsumer consumer, SemaphoreSlim slots, Delivery delivery, CancellationToken stop)
     {
         _atWork[delivery] = true;
-        CloudEvent envelope;
+        CloudEvent? envelope = null;
         IMessage message;
         try
         {
@@ -88,7 +88,7 @@ public sealed partial class HandlerHost(
         }
         catch (JsonException e)
         {
-            _ = Finish(() => GiveUp(handler, delivery, messageId: DerivedId.Of(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(delivery.Payload))).ToString(), e, delivery.Delivered));
+            _ = Finish(() => GiveUp(handler, delivery, messageId: DerivedId.Of(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(delivery.Payload))).ToString(), envelope, e, delivery.Delivered));
             return;
         }
 
@@ -135,13 +135,23 @@ public sealed partial class HandlerHost(
         var outcome = "handled";
         try
         {
-            await handler.Handle(_services, message, new MessageContext(envelope, delivery.Delivered, now) { Handler = handler.Consumer }, ct);
+            await faults.Reach(FaultPoint.Delivered);
+            var context = new MessageContext(envelope, delivery.Delivered, now) { Handler = handler.Consumer };
+            await handler.Handle(_services, message, context, ct);
+            if (!context.IsCompleted)
+            {
+                // A message that changed nothing was handled all the same; without this it would look lost.
+                await Inbox.Complete(store.Database, envelope, handler.Consumer, ct);
+            }
+
+            await faults.Reach(FaultPoint.Handled);
 
             // Acknowledged after the commit: a crash in between repeats the message, and the inbox makes the repeat harmless.
             delivery.Done();
+            await faults.Reach(FaultPoint.Confirmed);
             _failures.TryRemove(envelope.Id, out _);
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && e.ConstraintName == "ap_inbox_once")
+        catch (PostgresException e) when (Inbox.KnowsAlready(e))
         {
             outcome = "duplicate";
             delivery.Done();
@@ -149,20 +159,21 @@ public sealed partial class HandlerHost(
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {
             activity?.SetStatus(ActivityStatusCode.Error, e.Message).AddException(e);
-            outcome = await Failed(handler, delivery, envelope.Id, e);
+            outcome = await Failed(handler, delivery, envelope, e);
         }
 
         MessagingTelemetry.HandleTime.Record(time.GetElapsedTime(begun).TotalSeconds, new KeyValuePair<string, object?>("message", handler.TypeName));
         MessagingTelemetry.Handled.Add(1, new("message", handler.TypeName), new KeyValuePair<string, object?>("outcome", outcome));
     }
 
-    private async Task<string> Failed(Handler handler, Delivery delivery, string messageId, Exception cause)
+    private async Task<string> Failed(Handler handler, Delivery delivery, CloudEvent envelope, Exception cause)
     {
+        var messageId = envelope.Id;
         var passes = Transient.Is(cause);
         var failures = passes ? _failures.GetValueOrDefault(messageId) : _failures.AddOrUpdate(messageId, 1, (_, n) => n + 1);
         if (failures >= options.AttemptsMax || delivery.Delivered >= options.DeliveriesMax)
         {
-            await GiveUp(handler, delivery, messageId, cause, Math.Max(failures, 1));
+            await GiveUp(handler, delivery, messageId, envelope, cause, Math.Max(failures, 1));
             return "dead_letter";
         }
 
@@ -173,11 +184,12 @@ public sealed partial class HandlerHost(
         return "retry";
     }
 
-    private async Task GiveUp(Handler handler, Delivery delivery, string messageId, Exception cause, int attempts)
+    private async Task GiveUp(Handler handler, Delivery delivery, string messageId, CloudEvent? envelope, Exception cause, int attempts)
     {
         try
         {
-            await using var command = store.Database.CreateCommand(
+            await using var batch = store.Database.CreateBatch();
+            var command = new NpgsqlBatchCommand(
                 """
                 insert into ap_dead_letters (id, message_id, handler, type, subject, envelope, cause, stack, attempts) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                 on conflict (id) do nothing
@@ -187,7 +199,14 @@ public sealed partial class HandlerHost(
                 command.Parameters.Add(new() { Value = value });
             }
 
-            await command.ExecuteNonQueryAsync(CancellationToken.None);
+            batch.BatchCommands.Add(command);
+            if (Inbox.Pass(envelope, handler.Consumer) is { } passed)
+            {
+                batch.BatchCommands.Add(passed);
+            }
+
+            await batch.ExecuteNonQueryAsync(CancellationToken.None);
+            await faults.Reach(FaultPoint.Buried);
         }
         catch (Exception e) when (Transient.Is(e))
         {

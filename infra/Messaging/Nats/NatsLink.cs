@@ -17,7 +17,7 @@ public sealed partial class NatsLink : IDisposable
     private readonly MessagingOptions _options;
     private readonly ILogger<NatsLink> _log;
     private readonly string _name;
-    private readonly ConcurrentDictionary<string, TaskCompletionSource<byte[]>> _waiting = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, AnswerBatch> _waiting = new(StringComparer.Ordinal);
     private readonly List<Subscription> _subscriptions = [];
     private readonly AutoResetEvent _published = new(initialState: false);
     private readonly CancellationTokenSource _stop = new();
@@ -25,6 +25,7 @@ public sealed partial class NatsLink : IDisposable
     private readonly string _inbox = $"_INBOX.{Guid.CreateVersion7():n}";
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile IConnection? _current;
+    private volatile string? _left;
     private long _requests;
 
     /// <summary>Begins to connect in the background.</summary>
@@ -75,26 +76,58 @@ public sealed partial class NatsLink : IDisposable
     /// <exception cref="IOException">The connection was lost; whether the request arrived is unknown.</exception>
     public async Task<byte[]> Request(string subject, byte[] payload, CancellationToken ct)
     {
+        var batch = await RequestAll([(subject, payload)], sent: null, ct);
+        return batch.Answers[0] ?? throw batch.Failure ?? new TimeoutException($"NATS did not answer on '{subject}' within {_options.RequestTimeout.TotalSeconds:0.#} s");
+    }
+
+    /// <summary>Publishes all at once, in this order, and waits for all the answers; those that did not come are null.</summary>
+    /// <param name="requests">Subjects and bytes.</param>
+    /// <param name="sent">Called when all are on their way and no answer was awaited.</param>
+    /// <param name="ct">Cancels the wait.</param>
+    internal async Task<AnswerBatch> RequestAll(IReadOnlyList<(string Subject, byte[] Payload)> requests, Func<Task>? sent, CancellationToken ct)
+    {
         if (_waiting.Count >= _options.RequestsPendingMax)
         {
             throw new InvalidOperationException($"{_options.RequestsPendingMax} NATS requests wait for an answer already (Messaging:RequestsPendingMax)");
         }
 
         var token = Interlocked.Increment(ref _requests).ToString();
-        var answer = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _waiting[token] = answer;
+        var batch = new AnswerBatch(requests.Count);
+        _waiting[token] = batch;
         try
         {
-            Publish(subject, payload, $"{_inbox}.{token}");
-            return await answer.Task.WaitAsync(_options.RequestTimeout, ct);
+            for (var i = 0; i < requests.Count; i++)
+            {
+                Publish(requests[i].Subject, requests[i].Payload, $"{_inbox}.{token}_{i}");
+            }
+
+            if (sent is not null)
+            {
+                await sent();
+            }
+
+            await batch.All.WaitAsync(_options.RequestTimeout, ct);
         }
-        catch (TimeoutException e)
+        catch (TimeoutException)
         {
-            throw new TimeoutException($"NATS did not answer on '{subject}' within {_options.RequestTimeout.TotalSeconds:0.#} s", e);
+            // The caller sees which answers are missing.
         }
         finally
         {
             _waiting.TryRemove(token, out _);
+        }
+
+        return batch;
+    }
+
+    /// <summary>Gives up a server that keeps the connection but does not do its work, such as one cut off from its cluster; another one is tried. Does nothing when there is only one.</summary>
+    /// <param name="cause">For the log.</param>
+    public void Leave(string cause)
+    {
+        if (_options.Url.Contains(',', StringComparison.Ordinal) && _current is not null)
+        {
+            _left = cause;
+            _published.Set();
         }
     }
 
@@ -157,7 +190,7 @@ public sealed partial class NatsLink : IDisposable
             Lost(_options.Url, cause);
             foreach (var (_, waiting) in _waiting)
             {
-                waiting.TrySetException(new IOException($"The connection to NATS at {_options.Url} was lost: {cause}"));
+                waiting.Fail(new IOException($"The connection to NATS at {_options.Url} was lost: {cause}"));
             }
         }
 
@@ -169,6 +202,12 @@ public sealed partial class NatsLink : IDisposable
         while (true)
         {
             _published.WaitOne(_options.HeartbeatEvery);
+            if (_left is { } cause)
+            {
+                _left = null;
+                return cause;
+            }
+
             try
             {
                 connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
@@ -243,15 +282,16 @@ public sealed partial class NatsLink : IDisposable
         return options;
     }
 
+    // The last token of the subject is the batch and the place in it.
     private void Answer(Msg message)
     {
-        var token = message.Subject[(message.Subject.LastIndexOf('.') + 1)..];
-        if (_waiting.TryRemove(token, out var waiting))
+        var tail = message.Subject.AsSpan(message.Subject.LastIndexOf('.') + 1);
+        var split = tail.IndexOf('_');
+        if (split > 0 && int.TryParse(tail[(split + 1)..], out var index) && _waiting.TryGetValue(tail[..split].ToString(), out var waiting))
         {
-            waiting.TrySetResult(message.Data ?? []);
+            waiting.Answer(index, message.Data ?? []);
         }
     }
-
 
     private sealed class Subscription(NatsLink link, string subject, Action<string, string?, byte[]> handler) : IDisposable
     {
