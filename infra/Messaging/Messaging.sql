@@ -103,8 +103,12 @@ create table if not exists ap_inbox (
     constraint ap_inbox_once primary key (message_id, handler)
 );
 
-alter table ap_inbox add column if not exists mark bigint null;
-alter table ap_inbox add column if not exists position bigint null;
+-- Asked first: altering a table, even for nothing, waits for everybody who uses it.
+do $$ begin
+    if not exists (select from information_schema.columns where table_schema = current_schema() and table_name = 'ap_inbox' and column_name = 'mark') then
+        alter table ap_inbox add column mark bigint null, add column position bigint null;
+    end if;
+end $$;
 create index if not exists ap_inbox_by_position on ap_inbox (mark, position) where mark is not null;
 drop index if exists ap_inbox_by_age;
 create index if not exists ap_inbox_by_time on ap_inbox using brin (handled_at);

@@ -19,6 +19,8 @@ public sealed record CountUp(string Tally, int By) : ICommand;
 [IntegrationEvent(ServiceNames.Sessions, "tally", "counted")]
 public sealed record Counted(string Tally, int Total) : IIntegrationEvent
 {
+    public int By { get; init; }
+
     [System.Text.Json.Serialization.JsonIgnore]
     public string AboutId => Tally;
 }

@@ -181,7 +181,7 @@ public sealed partial class NatsLink : IDisposable
             }
 
             Interlocked.Exchange(ref _connected, new(TaskCreationOptions.RunContinuationsAsynchronously));
-            ThreadPool.QueueUserWorkItem(static c => Close(c), connection, preferLocal: false);
+            new Thread(() => Close(connection)) { IsBackground = true, Name = "nats-close" }.Start();
             if (_stop.IsCancellationRequested)
             {
                 break;
@@ -224,7 +224,7 @@ public sealed partial class NatsLink : IDisposable
         }
     }
 
-    // On a thread of its own: closing a broken connection may block until the system gives the socket up.
+    // On a thread of its own, not of the pool: closing a broken connection may block until the system gives the socket up.
     private static void Close(IConnection connection)
     {
         try
