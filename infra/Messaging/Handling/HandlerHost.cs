@@ -19,6 +19,9 @@ public sealed partial class HandlerHost(
     private readonly HandlerServices _services = new(writer);
     private readonly CancellationTokenSource _drained = new();
 
+    /// <summary>Deliveries taken and not done with.</summary>
+    internal int AtWork => _atWork.Count;
+
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

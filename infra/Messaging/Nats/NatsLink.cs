@@ -241,26 +241,50 @@ public sealed partial class NatsLink : IDisposable
     {
         for (var warned = false; !_stop.IsCancellationRequested;)
         {
-            try
+            var (connection, cause) = Dial();
+            if (connection is not null)
+            {
+                return connection;
+            }
+
+            if (!warned)
+            {
+                NotReachable(_options.Url, cause);
+                warned = true;
+            }
+
+            _stop.Token.WaitHandle.WaitOne(_options.ReconnectEvery);
+        }
+
+        return null;
+    }
+
+    // On a thread of its own, given up after a while: a connection cut in the middle of the greeting was seen to block the library for ever.
+    private (IConnection? Connection, string Cause) Dial()
+    {
+        var dial = Task.Factory.StartNew(
+            () =>
             {
                 var connection = new ConnectionFactory().CreateConnection(ConnectionOptions());
                 connection.SubscribeAsync($"{_inbox}.*", (_, e) => Answer(e.Message));
                 connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
                 return connection;
-            }
-            catch (Exception e) when (e is NATSException or IOException)
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            if (dial.Wait(_options.RequestTimeout * 3))
             {
-                if (!warned)
-                {
-                    NotReachable(_options.Url, e.Message);
-                    warned = true;
-                }
-
-                _stop.Token.WaitHandle.WaitOne(_options.ReconnectEvery);
+                return (dial.Result, string.Empty);
             }
         }
+        catch (AggregateException e) when (e.InnerException is NATSException or IOException or InvalidOperationException or System.Net.Sockets.SocketException)
+        {
+            return (null, e.InnerException.Message);
+        }
 
-        return null;
+        _ = dial.ContinueWith(static late => Close(late.Result), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.LongRunning, TaskScheduler.Default);
+        return (null, "the server did not finish its greeting");
     }
 
     private Options ConnectionOptions()
@@ -296,19 +320,53 @@ public sealed partial class NatsLink : IDisposable
     private sealed class Subscription(NatsLink link, string subject, Action<string, string?, byte[]> handler) : IDisposable
     {
         private IAsyncSubscription? _on;
+        private volatile bool _isOver;
 
-        public void On(IConnection? connection) =>
-            _on = connection?.SubscribeAsync(subject, (_, e) => handler(e.Message.Subject, e.Message.Reply, e.Message.Data ?? []));
+        public void On(IConnection? connection)
+        {
+            try
+            {
+                _on = connection?.SubscribeAsync(subject, (_, e) =>
+                {
+                    if (!_isOver)
+                    {
+                        handler(e.Message.Subject, e.Message.Reply, e.Message.Data ?? []);
+                    }
+                });
+            }
+            catch (Exception e) when (e is NATSException or IOException or InvalidOperationException)
+            {
+                // The connection broke while it was new: the next flush finds out, and the next connection is subscribed again.
+                _on = null;
+            }
+        }
 
         public void Dispose()
         {
+            IAsyncSubscription? on;
             lock (link._gate)
             {
                 link._subscriptions.Remove(this);
-                if (_on is { IsValid: true } on && link._current is not null)
+                (on, _on, _isOver) = (_on, null, true);
+                if (on is not { IsValid: true } || link._current is null)
                 {
-                    on.Unsubscribe();
+                    return;
                 }
+            }
+
+            // Not under the lock and not on the caller's thread: the library waits here for the thread that delivers, which may wait for either.
+            new Thread(() => Unsubscribe(on)) { IsBackground = true, Name = "nats-unsubscribe" }.Start();
+        }
+
+        private static void Unsubscribe(IAsyncSubscription on)
+        {
+            try
+            {
+                on.Unsubscribe();
+            }
+            catch (Exception e) when (e is NATSException or IOException or InvalidOperationException or AggregateException or NullReferenceException)
+            {
+                // Gone with its connection; the library says so in more than one way.
             }
         }
     }

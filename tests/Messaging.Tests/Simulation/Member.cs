@@ -5,6 +5,7 @@ using AgentPlatform.Testing;
 using AgentPlatform.Testing.Faults;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace AgentPlatform.Messaging.Tests.Simulation;
@@ -19,6 +20,7 @@ public sealed class ProcessDiedException() : Exception("The simulated process is
 public sealed class Member(Servers servers, string service, string database, string schema, string streams, Action<Bus> handlers) : IAsyncDisposable
 {
     private readonly List<Task> _funerals = [];
+    private readonly Diary _diary = new();
     private Life? _life;
     private bool _hasSchema;
 
@@ -27,23 +29,39 @@ public sealed class Member(Servers servers, string service, string database, str
 
     public bool IsDead => _life is not { IsDead: false };
 
-    /// <summary>Whether a life of this member ended where it was fated to.</summary>
+    /// <summary>How this member is, for the story that went wrong.</summary>
+    public string Health => _life?.Provider is not { } provider || IsDead
+        ? $"{service} is dead\n{_diary}"
+        : $"{TimeProvider.System.GetUtcNow():mm:ss.fff} {service}: NATS {(provider.GetRequiredService<NatsLink>().IsConnected ? "connected" : "away")}, {_life.Hosted.OfType<HandlerHost>().Single().AtWork} messages at work\n{_diary}";
+
+    /// <summary>Why a part of the living process gave up, which would end the whole process; null while all are at work.</summary>
+    public Exception? Broken => _life?.Hosted.OfType<BackgroundService>().Select(h => h.ExecuteTask?.Exception).FirstOrDefault(e => e is not null);
+
+    /// <summary>Whether this member ended where it was fated to.</summary>
     public bool DiedAsFated { get; private set; }
 
-    /// <summary>The schema is there already: the members of one world after the other share it.</summary>
-    public void HasSchema() => _hasSchema = true;
+    /// <summary>From now on the ways to the servers misbehave like this, and this life ends when it comes to that point for the nth time.</summary>
+    public void Befall(FaultPoint? dieAt, int nth, FaultPlan nats, FaultPlan postgres)
+    {
+        DiedAsFated = false;
+        _life!.Befall(dieAt, nth, () => DiedAsFated = true);
+        Misbehave(nats, postgres);
+    }
+
+    /// <summary>From now on the ways to the servers misbehave like this.</summary>
+    public void Misbehave(FaultPlan nats, FaultPlan postgres)
+    {
+        _life!.Nats.Follow(nats);
+        _life!.Postgres.Follow(postgres);
+    }
 
     /// <summary>Begins a life; the one before must be over.</summary>
-    /// <param name="dieAt">Where this life ends; null lives on.</param>
-    /// <param name="nth">At which time it gets there.</param>
-    /// <param name="nats">How the way to NATS misbehaves.</param>
-    /// <param name="postgres">How the way to PostgreSQL misbehaves.</param>
-    public async Task Start(FaultPoint? dieAt = null, int nth = 1, FaultPlan? nats = null, FaultPlan? postgres = null)
+    public async Task Start()
     {
-        var life = new Life(FaultyProxy.ForBytes(servers.Postgres.Port, postgres), FaultyProxy.ForNats(servers.Nats.Port, nats), dieAt, nth, () => DiedAsFated = true);
+        var life = new Life(FaultyProxy.ForBytes(servers.Postgres.Port), FaultyProxy.ForNats(servers.Nats.Port));
         var settings = new NpgsqlConnectionStringBuilder(database) { Host = "127.0.0.1", Port = life.Postgres.Port };
         var services = new ServiceCollection();
-        services.AddLogging();
+        services.AddLogging(logging => logging.AddProvider(_diary));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new FaultPoints { Reached = life.Reach });
         services.AddEventStore(
@@ -109,19 +127,22 @@ public sealed class Member(Servers servers, string service, string database, str
     {
         Url = url,
         Namespace = streams,
-        RequestTimeout = TimeSpan.FromSeconds(1.5),
+        RequestTimeout = TimeSpan.FromSeconds(1),
         HeartbeatEvery = TimeSpan.FromMilliseconds(500),
         ReconnectEvery = TimeSpan.FromMilliseconds(20),
-        AckWait = TimeSpan.FromSeconds(1.5),
+        AckWait = TimeSpan.FromSeconds(1),
         PullDuration = TimeSpan.FromSeconds(1),
         RetryDelay = TimeSpan.FromMilliseconds(20),
         RetryDelayMax = TimeSpan.FromMilliseconds(200),
         PollEvery = TimeSpan.FromMilliseconds(250),
         AnnounceEvery = TimeSpan.FromMilliseconds(250),
         ReconcileEvery = TimeSpan.FromMilliseconds(250),
-        GapGrace = TimeSpan.FromSeconds(1.5),
+        GapGrace = TimeSpan.FromSeconds(1),
         OutboxBatchMax = 5,
         ResendMax = 4,
+
+        // JetStream sets the room aside when a stream is made, for dozens of worlds at once.
+        EventsBytesMax = 1024 * 1024,
         ConcurrencyMax = 4,
         HeldMax = 8,
         DrainMax = TimeSpan.Zero,
@@ -130,11 +151,10 @@ public sealed class Member(Servers servers, string service, string database, str
         ResendAttemptsMax = 1_000,
     };
 
-    private sealed class Life(FaultyProxy postgres, FaultyProxy nats, FaultPoint? dieAt, int nth, Action diedAsFated)
+    private sealed class Life(FaultyProxy postgres, FaultyProxy nats)
     {
-        private int _left = nth;
+        private volatile Doom? _doom;
         private volatile bool _isDead;
-        private volatile bool _isImmortal;
 
         public FaultyProxy Postgres => postgres;
 
@@ -146,16 +166,15 @@ public sealed class Member(Servers servers, string service, string database, str
 
         public bool IsDead => _isDead;
 
+        public void Befall(FaultPoint? dieAt, int nth, Action told) => _doom = dieAt is { } point ? new Doom(point, nth, told) : null;
+
         public Task Reach(FaultPoint point)
         {
-            if (!_isDead)
+            if (!_isDead && _doom is { } doom && doom.IsNow(point))
             {
-                if (point == dieAt && !_isImmortal && Interlocked.Decrement(ref _left) == 0)
-                {
-                    DiedAt.AddOrUpdate(point, 1, (_, n) => n + 1);
-                    diedAsFated();
-                    Die();
-                }
+                DiedAt.AddOrUpdate(point, 1, (_, n) => n + 1);
+                Die();
+                doom.Told();
             }
 
             return _isDead ? Task.FromException(new ProcessDiedException()) : Task.CompletedTask;
@@ -170,7 +189,7 @@ public sealed class Member(Servers servers, string service, string database, str
 
         public void Heal()
         {
-            _isImmortal = true;
+            _doom = null;
             postgres.Follow(FaultPlan.None);
             nats.Follow(FaultPlan.None);
         }
@@ -186,5 +205,13 @@ public sealed class Member(Servers servers, string service, string database, str
             await postgres.DisposeAsync();
             await nats.DisposeAsync();
         }
+    }
+    private sealed class Doom(FaultPoint at, int nth, Action told)
+    {
+        private int _left = nth;
+
+        public Action Told => told;
+
+        public bool IsNow(FaultPoint point) => point == at && Interlocked.Decrement(ref _left) == 0;
     }
 }

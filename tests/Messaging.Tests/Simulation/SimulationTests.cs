@@ -7,12 +7,12 @@ using AgentPlatform.Testing.Faults;
 namespace AgentPlatform.Messaging.Tests.Simulation;
 
 /// <summary>
-/// Any fault, any order, same end, by seed. <c>SEEDS=17,23</c> lives these worlds alone, <c>SEEDS_COUNT=10000</c> more than usual, <c>SEEDS_FROM</c> others than usual.
+/// Any fault, any order, same end, by seed. <c>SEEDS=17,23</c> lives these stories alone, <c>SEEDS_COUNT=10000</c> more than usual, <c>SEEDS_FROM</c> others than usual.
 /// </summary>
 public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
 {
     private const int SeedsUsual = 1_000;
-    private const int StagesMax = 24;
+    private const int WorldsMax = 12;
 
     // The NATS client blocks pool threads when connections break, and here they break by the thousand; the pool would grow by one or two a second.
     static SimulationTests() => ThreadPool.SetMinThreads(200, 200);
@@ -25,20 +25,22 @@ public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
         var seeds = Seeds();
         var failed = new ConcurrentQueue<string>();
         var begun = TimeProvider.System.GetTimestamp();
-        await OnStages(Math.Min(StagesMax, seeds.Count), seeds, async (stage, seed) =>
+        await InWorlds(Math.Min(WorldsMax, seeds.Count), seeds, async (world, seed) =>
         {
             try
             {
-                await World.Run(stage, seed, Fate.From(seed));
+                await world.Live(seed, Fate.From(seed));
+                return true;
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                failed.Enqueue($"SEEDS={seed} ({Fate.From(seed)}): {e.GetType().Name}: {e.Message}");
+                failed.Enqueue($"SEEDS={seed} ({Fate.From(seed)}): {e.GetType().Name}: {e.Message}\n{world}");
+                return false;
             }
         });
 
-        output.WriteLine($"{seeds.Count} worlds in {TimeProvider.System.GetElapsedTime(begun).TotalSeconds:0} s; died at {string.Join(", ", Member.DiedAt.OrderBy(p => p.Key).Select(p => $"{p.Key} {p.Value}"))}");
-        Assert.True(failed.IsEmpty, $"{failed.Count} of {seeds.Count} worlds went wrong:\n{string.Join('\n', failed.Take(20))}");
+        output.WriteLine($"{seeds.Count} stories in {TimeProvider.System.GetElapsedTime(begun).TotalSeconds:0} s; died at {string.Join(", ", Member.DiedAt.OrderBy(p => p.Key).Select(p => $"{p.Key} {p.Value}"))}");
+        Assert.True(failed.IsEmpty, $"{failed.Count} of {seeds.Count} stories went wrong:\n{string.Join('\n', failed.Take(20))}");
     }
 
     [Theory]
@@ -55,7 +57,11 @@ public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
             IsPoisoned = point is FaultPoint.Buried,
             MustDie = true,
         };
-        await OnStages(1, [(int)point], (stage, seed) => World.Run(stage, seed, fate));
+        await InWorlds(1, [(int)point], async (world, seed) =>
+        {
+            await world.Live(seed, fate);
+            return true;
+        });
 
         Assert.True(Member.DiedAt.GetValueOrDefault(point) > dies, $"Nobody came to {point}");
     }
@@ -68,17 +74,21 @@ public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
     private static int Number(string variable, int usual) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : usual;
 
-    private async Task OnStages(int stages, IReadOnlyCollection<int> seeds, Func<Stage, int, Task> live)
+    /// <summary>Several worlds at once, story after story; one in which a story went wrong is replaced.</summary>
+    private async Task InWorlds(int worlds, IReadOnlyCollection<int> seeds, Func<World, int, Task<bool>> live)
     {
         var database = await servers.NewDatabase();
         await using var direct = EventStoreSetup.DataSource(database, new EventStoreOptions());
         using var jetStream = new JetStreamApi(servers);
         var waiting = new ConcurrentQueue<int>(seeds);
-        await Task.WhenAll(Enumerable.Range(0, stages).Select(number => Task.Run(async () =>
+        await Task.WhenAll(Enumerable.Range(0, worlds).Select(_ => Task.Run(async () =>
         {
-            for (var stage = new Stage(servers, database, direct, jetStream, number); waiting.TryDequeue(out var seed);)
+            while (!waiting.IsEmpty)
             {
-                await live(stage, seed);
+                await using var world = await World.Make(servers, database, direct, jetStream);
+                while (waiting.TryDequeue(out var seed) && await live(world, seed))
+                {
+                }
             }
         })));
     }

@@ -7,192 +7,112 @@ using Npgsql;
 
 namespace AgentPlatform.Messaging.Tests.Simulation;
 
-/// <summary>Where worlds are made: two schemas for the members of one world at a time, and a NATS whose streams are the world's own.</summary>
-/// <param name="servers">The servers.</param>
-/// <param name="database">The connection string of the database that all stages share.</param>
-/// <param name="direct">A way to it past all proxies.</param>
-/// <param name="jetStream">A way to JetStream past all proxies.</param>
-/// <param name="number">Tells stages apart.</param>
-public sealed class Stage(Servers servers, string database, NpgsqlDataSource direct, JetStreamApi jetStream, int number)
-{
-    public const string Tables = "ap_outbox, ap_sequencer, ap_channels, ap_sent, ap_marks, ap_passed, ap_inbox, ap_dead_letters, ap_views, mt_event_progression, mt_events, mt_streams";
-    private bool _isMade;
-
-    public Servers Servers => servers;
-
-    public string Database => database;
-
-    public JetStreamApi JetStream => jetStream;
-
-    public string SenderSchema => $"stage{number}a";
-
-    public string ReceiverSchema => $"stage{number}b";
-
-    /// <summary>Whether the schemas and their tables are there.</summary>
-    public bool IsMade => _isMade;
-
-    /// <summary>Nothing of the world before is left.</summary>
-    public async Task Clear()
-    {
-        foreach (var schema in (string[])[SenderSchema, ReceiverSchema])
-        {
-            await Do(_isMade
-                ? string.Join(';', Tables.Split(", ").Select(table => $"delete from {schema}.{table}")) + $"; select setval('{schema}.mt_events_sequence', 1, false)"
-                : $"create schema {schema}");
-        }
-    }
-
-    public void Made() => _isMade = true;
-
-    public async Task<T> Scalar<T>(string sql)
-    {
-        await using var command = direct.CreateCommand(sql);
-        return (T)(await command.ExecuteScalarAsync())!;
-    }
-
-    private async Task Do(string sql)
-    {
-        await using var command = direct.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
-    }
-}
-
-/// <summary>What befalls a world.</summary>
-/// <param name="SenderDiesAt">Where the sender's first life ends.</param>
-/// <param name="ReceiverDiesAt">Where the receiver's first life ends.</param>
-/// <param name="Nth">At which time it gets there.</param>
-/// <param name="Nats">How the ways to NATS misbehave.</param>
-/// <param name="Postgres">How the ways to PostgreSQL misbehave.</param>
-/// <param name="Losses">What JetStream loses after each batch: a number of messages, or everything when negative.</param>
-/// <param name="IsPoisoned">Whether one message cannot be handled and dies.</param>
-/// <param name="ReceiverComesLate">Whether the receiver begins only when everything was published, and lost again.</param>
-/// <param name="MustDie">Whether the world goes on until somebody died as fated.</param>
-public sealed record Fate(FaultPoint? SenderDiesAt, FaultPoint? ReceiverDiesAt, int Nth, FaultPlan Nats, FaultPlan Postgres, int[] Losses, bool IsPoisoned = false, bool ReceiverComesLate = false, bool MustDie = false)
-{
-    public bool IsKind => SenderDiesAt is null && ReceiverDiesAt is null && Nats == FaultPlan.None && Postgres == FaultPlan.None && Losses.All(l => l == 0);
-
-    public static Fate Kind { get; } = new(SenderDiesAt: null, ReceiverDiesAt: null, 1, FaultPlan.None, FaultPlan.None, [0, 0, 0]);
-
-    public static Fate From(int seed)
-    {
-        var chance = new Random(seed);
-        if (chance.Next(10) == 0)
-        {
-            return Kind;
-        }
-
-        var points = Enum.GetValues<FaultPoint>();
-        return new Fate(
-            chance.NextDouble() < 0.4 ? points[chance.Next(points.Length)] : null,
-            chance.NextDouble() < 0.5 ? points[chance.Next(points.Length)] : null,
-            chance.Next(1, 4),
-            chance.NextDouble() < 0.5 ? new FaultPlan(seed) { Cut = 0.01, Delay = 0.05, Repeat = 0.1, Swap = 0.2 } : FaultPlan.None,
-            chance.NextDouble() < 0.3 ? new FaultPlan(seed) { Cut = 0.005, Delay = 0.02 } : FaultPlan.None,
-            [.. Enumerable.Range(0, 3).Select(_ => chance.NextDouble() < 0.25 ? (chance.Next(4) == 0 ? -1 : chance.Next(1, 4)) : 0)]);
-    }
-}
-
-/// <summary>A sender and a receiver: commands go one way, events about their effect the other; whatever befalls them, every effect is there once in the end.</summary>
+/// <summary>
+/// A sender and a receiver: commands go one way, events about their effect the other; whatever befalls them, every effect is there once in the end. One
+/// story follows the other, each with a fate and keys of its own; who died in one is there again in the next.
+/// </summary>
 public sealed class World : IAsyncDisposable
 {
     private const int Batches = 3;
     private const int PerBatch = 4;
     private const int Poison = 1 << 30;
-    private static readonly string[] Keys = ["k0", "k1"];
-    private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(45);
 
-    private readonly Stage _stage;
-    private readonly string _streams;
-    private readonly Fate _fate;
-    private readonly Random _chance;
+    private readonly NpgsqlDataSource _direct;
+    private readonly JetStreamApi _jetStream;
+    private readonly string _streams = $"w{Guid.CreateVersion7():n}";
     private readonly Member _sender;
     private readonly Member _receiver;
-    private bool _receiverCame;
+    private bool _isReceiverAway;
 
-    private World(Stage stage, int seed, Fate fate)
+    private World(Servers servers, string database, NpgsqlDataSource direct, JetStreamApi jetStream)
     {
-        (_stage, _fate, _chance) = (stage, fate, new Random(seed + 1));
-        _streams = $"w{seed}-{Guid.CreateVersion7():n}";
-        _sender = new Member(stage.Servers, ServiceNames.Orchestrator, stage.Database, stage.SenderSchema, _streams, bus => bus.On<Counted, Tally, TallyEvent>(
+        (_direct, _jetStream) = (direct, jetStream);
+        _sender = new Member(servers, ServiceNames.Orchestrator, database, $"{_streams}a", _streams, bus => bus.On<Counted, Tally, TallyEvent>(
             Tally.Kind, m => m.Tally, (m, _, _) => ([new TallyEvent.Raised(m.By)], [])));
-        _receiver = new Member(stage.Servers, ServiceNames.Sessions, stage.Database, stage.ReceiverSchema, _streams, bus => bus.On<CountUp, Tally, TallyEvent>(
+        _receiver = new Member(servers, ServiceNames.Sessions, database, $"{_streams}b", _streams, bus => bus.On<CountUp, Tally, TallyEvent>(
             Tally.Kind, m => m.Tally, (m, tally, _) => m.By == Poison
                 ? throw new InvalidOperationException("nobody can count that far")
                 : ([new TallyEvent.Raised(m.By)], [new Counted(m.Tally, tally.Total + m.By) { By = m.By }])));
     }
 
-    /// <summary>Lives one world to its end.</summary>
-    /// <exception cref="Exception">Something was lost, happened twice, or never came to be.</exception>
-    public static async Task Run(Stage stage, int seed, Fate fate)
+    /// <summary>Makes a world with schemas and streams of its own.</summary>
+    public static async Task<World> Make(Servers servers, string database, NpgsqlDataSource direct, JetStreamApi jetStream)
     {
-        await stage.Clear();
-        await using var world = new World(stage, seed, fate);
-        await world.Live();
-        await world.Settle();
-        await world.Check();
+        var world = new World(servers, database, direct, jetStream);
+        await using (var schemas = direct.CreateCommand($"create schema {world._streams}a; create schema {world._streams}b"))
+        {
+            await schemas.ExecuteNonQueryAsync();
+        }
+
+        await world._sender.Start();
+        await world._receiver.Start();
+        return world;
     }
+
+    /// <summary>Lives one story to its end.</summary>
+    /// <exception cref="Exception">Something was lost, happened twice, or never came to be.</exception>
+    public async Task Live(int seed, Fate fate)
+    {
+        await Revive(Fate.Kind);
+        _isReceiverAway = fate.ReceiverComesLate;
+        if (_isReceiverAway)
+        {
+            _receiver.Bury();
+        }
+        else
+        {
+            _receiver.Befall(fate.ReceiverDiesAt, fate.Nth, fate.Nats, fate.Postgres);
+        }
+
+        _sender.Befall(fate.SenderDiesAt, fate.Nth, fate.Nats, fate.Postgres);
+        var chance = new Random(seed + 1);
+        for (var batch = 0; batch < Batches; batch++)
+        {
+            await Send(seed, batch, fate);
+            await Lose(fate.Losses[batch], chance);
+        }
+
+        if (_isReceiverAway)
+        {
+            await Eventually.Get(() => State(seed), state => state.Contains("waiting 0, unacknowledged 0", StringComparison.Ordinal), "everything published");
+            await Lose(-1, chance);
+            await _receiver.Start();
+            _receiver.Befall(fate.ReceiverDiesAt, fate.Nth, fate.Nats, fate.Postgres);
+            _isReceiverAway = false;
+        }
+
+        await Settle(seed, fate);
+        await Check(seed, fate);
+    }
+
+    /// <summary>How the members are, for the story that went wrong.</summary>
+    public override string ToString() => $"{_sender.Health}\n{_receiver.Health}";
 
     public async ValueTask DisposeAsync()
     {
         await _sender.DisposeAsync();
         await _receiver.DisposeAsync();
-        await _stage.JetStream.DeleteStreams(_streams);
+        await _jetStream.DeleteStreams(_streams);
     }
 
-    private async Task Live()
-    {
-        if (!_stage.IsMade)
-        {
-            await _sender.Start();
-            await _receiver.Start();
-            _sender.Bury();
-            _receiver.Bury();
-            _stage.Made();
-        }
-
-        _sender.HasSchema();
-        _receiver.HasSchema();
-        await _sender.Start(_fate.SenderDiesAt, _fate.Nth, _fate.Nats, _fate.Postgres);
-        if (!_fate.ReceiverComesLate)
-        {
-            await StartReceiver();
-        }
-
-        for (var batch = 0; batch < Batches; batch++)
-        {
-            await Send(batch);
-            await Lose(_fate.Losses[batch]);
-        }
-
-        if (_fate.ReceiverComesLate)
-        {
-            await Eventually.Get(State, state => state.Contains("waiting 0, unacknowledged 0", StringComparison.Ordinal), "everything published");
-            await Lose(-1);
-            await StartReceiver();
-        }
-    }
-
-    private async Task StartReceiver()
-    {
-        await _receiver.Start(_fate.ReceiverDiesAt, _fate.Nth, _fate.Nats, _fate.Postgres);
-        _receiverCame = true;
-    }
+    private static string[] Keys(int seed) => [$"k{seed}-0", $"k{seed}-1"];
 
     /// <summary>Sends until it is known to be stored; a sender that does not know asks its own stream before it sends again.</summary>
-    private async Task Send(int batch)
+    private async Task Send(int seed, int batch, Fate fate)
     {
         const int triesMax = 50;
-        var messages = Enumerable.Range(batch * PerBatch, PerBatch).Select(n => (object)new CountUp(Keys[n % Keys.Length], 1 << n)).ToList();
-        if (_fate.IsPoisoned && batch == 0)
+        var messages = Enumerable.Range(batch * PerBatch, PerBatch).Select(n => (object)new CountUp(Keys(seed)[n % 2], 1 << n)).ToList();
+        if (fate.IsPoisoned && batch == 0)
         {
-            messages.Add(new CountUp(Keys[0], Poison));
+            messages.Add(new CountUp(Keys(seed)[0], Poison));
         }
 
         for (var tries = 1; tries <= triesMax; tries++)
         {
-            await Revive();
+            await Revive(fate);
             if (await _sender.Try(services => services.GetRequiredService<DecisionWriter>().Write(
-                Tally.Kind, $"sent-{batch}", sent => sent.Times > 0 ? ([], []) : ([new TallyEvent.Raised(batch)], [.. messages]), session => session.CorrelationId = "run", CancellationToken.None)))
+                Tally.Kind, $"sent-{seed}-{batch}", sent => sent.Times > 0 ? ([], []) : ([new TallyEvent.Raised(batch)], [.. messages]), session => session.CorrelationId = "run", CancellationToken.None)))
             {
                 return;
             }
@@ -201,78 +121,94 @@ public sealed class World : IAsyncDisposable
         throw new TimeoutException($"Batch {batch} could not be stored in {triesMax} tries");
     }
 
-    private Task Lose(int messages) => messages switch
+    private Task Lose(int messages, Random chance) => messages switch
     {
         0 => Task.CompletedTask,
-        < 0 => _stage.JetStream.DeleteStreams(_streams),
-        _ => _stage.JetStream.DeleteMessages(_streams, messages, _chance),
+        < 0 => _jetStream.DeleteStreams(_streams),
+        _ => _jetStream.DeleteMessages(_streams, messages, chance),
     };
 
-    private async Task Revive()
+    private async Task Revive(Fate fate)
     {
         foreach (var member in (Member[])[_sender, _receiver])
         {
-            if (member.IsDead && (member == _sender || _receiverCame))
+            if (!member.IsDead && member.Broken is { } cause)
+            {
+                throw new InvalidOperationException($"A fault that should pass ended a process: {cause}", cause);
+            }
+
+            if (member.IsDead && !(member == _receiver && _isReceiverAway))
             {
                 member.Bury();
-                await member.Start(nats: _fate.Nats, postgres: _fate.Postgres);
+                await member.Start();
+                member.Misbehave(fate.Nats, fate.Postgres);
             }
         }
     }
 
     /// <summary>Lets things go on as fated while they do go on; when they stand still, the network heals.</summary>
-    private async Task Settle()
+    private async Task Settle(int seed, Fate fate)
     {
-        var (standstill, seen) = (0, string.Empty);
+        var (standstill, seen, isHealed) = (0, string.Empty, false);
         await Eventually.Get(
             async () =>
             {
-                await Revive();
-                var state = await State();
+                await Revive(isHealed ? Fate.Kind : fate);
+                var state = await State(seed);
                 standstill = state == seen ? standstill + 1 : 0;
                 seen = state;
-                if (standstill > 20 && !MustStillDie)
+                if (standstill > 20 && !MustStillDie(fate))
                 {
+                    isHealed = true;
                     _sender.Heal();
                     _receiver.Heal();
                 }
 
                 return state;
             },
-            state => state == Done() && !MustStillDie,
+            state => state == Done(fate) && !MustStillDie(fate),
             "every effect once, nothing on its way",
             SettleMax);
+        _sender.Heal();
+        _receiver.Heal();
     }
 
-    private async Task Check()
+    private bool MustStillDie(Fate fate) => fate.MustDie && !_sender.DiedAsFated && !_receiver.DiedAsFated;
+
+    private async Task Check(int seed, Fate fate)
     {
-        foreach (var schema in (string[])[_stage.ReceiverSchema, _stage.SenderSchema])
+        foreach (var schema in (string[])[$"{_streams}b", $"{_streams}a"])
         {
-            foreach (var (key, index) in Keys.Select((key, index) => (key, index)))
+            for (var key = 0; key < 2; key++)
             {
-                var expected = string.Join(',', Enumerable.Range(0, Batches * PerBatch).Where(n => n % Keys.Length == index).Select(n => 1 << n));
-                var order = _fate.IsKind && schema == _stage.ReceiverSchema ? "version" : "(data->>'By')::int";
-                Assert.Equal(expected, await _stage.Scalar<string>($"select coalesce(string_agg(data->>'By', ',' order by {order}), '') from {schema}.mt_events where stream_id = 'tally-{key}'"));
+                // Undisturbed, messages about one thing are handled in the order they were sent.
+                var order = fate.IsKind && schema.EndsWith('b') ? "version" : "(data->>'By')::int";
+                Assert.Equal(
+                    string.Join(',', Enumerable.Range(0, Batches * PerBatch).Where(n => n % 2 == key).Select(n => 1 << n)),
+                    await Scalar<string>($"select coalesce(string_agg(data->>'By', ',' order by {order}), '') from {schema}.mt_events where stream_id = 'tally-{Keys(seed)[key]}'"));
             }
-        }
 
-        Assert.Equal(0, await _stage.Scalar<long>($"select count(*) from {_stage.ReceiverSchema}.ap_passed where reason = 'lost'"));
-        Assert.Equal(0, await _stage.Scalar<long>($"select count(*) from {_stage.SenderSchema}.ap_passed where reason = 'lost'"));
+            Assert.Equal(0, await Scalar<long>($"select count(*) from {schema}.ap_passed where reason = 'lost'"));
+        }
     }
 
-    private bool MustStillDie => _fate.MustDie && !_sender.DiedAsFated && !_receiver.DiedAsFated;
+    private static string Done(Fate fate) => $"counted {Batches * PerBatch}, confirmed {Batches * PerBatch}, waiting 0, unacknowledged 0, dead {(fate.IsPoisoned ? 1 : 0)}";
 
-    private string Done() => $"counted {Batches * PerBatch}, confirmed {Batches * PerBatch}, waiting 0, unacknowledged 0, dead {(_fate.IsPoisoned ? 1 : 0)}";
-
-    private async Task<string> State()
+    private Task<string> State(int seed)
     {
-        var (a, b) = (_stage.SenderSchema, _stage.ReceiverSchema);
-        return await _stage.Scalar<string>(
+        var (a, b, key) = ($"{_streams}a", $"{_streams}b", $"'tally-k{seed}-%'");
+        return Scalar<string>(
             $"""
-            select 'counted ' || (select count(*) from {b}.mt_events where stream_id like 'tally-k%') || ', confirmed ' || (select count(*) from {a}.mt_events where stream_id like 'tally-k%')
+            select 'counted ' || (select count(*) from {b}.mt_events where stream_id like {key}) || ', confirmed ' || (select count(*) from {a}.mt_events where stream_id like {key})
                 || ', waiting ' || (select count(*) from {a}.ap_outbox) + (select count(*) from {b}.ap_outbox)
                 || ', unacknowledged ' || (select coalesce(sum(last - published), 0) from {a}.ap_channels) + (select coalesce(sum(last - published), 0) from {b}.ap_channels)
                 || ', dead ' || (select count(*) from {a}.ap_dead_letters) + (select count(*) from {b}.ap_dead_letters)
             """);
+    }
+
+    private async Task<T> Scalar<T>(string sql)
+    {
+        await using var command = _direct.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
     }
 }
