@@ -33,7 +33,7 @@ internal static class Leader
             catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
             {
                 // A connection that could not let go must not go back into the pool: it would hold the lock there, and nobody could lead any more.
-                NpgsqlConnection.ClearPool(connection);
+                database.Clear();
             }
         }
     }
