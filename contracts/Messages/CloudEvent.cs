@@ -36,4 +36,12 @@ public sealed record CloudEvent(
     /// <summary>Always <c>application/json</c>.</summary>
     [JsonPropertyName("datacontenttype")]
     public string DataContentType { get; init; } = "application/json";
+
+    /// <summary>Who numbered the message, and with it all others of its kind: stands beside <see cref="Sequence"/>. Written by the sender's relay.</summary>
+    [JsonPropertyName("sequencer")]
+    public string? Sequencer { get; init; }
+
+    /// <summary>CloudEvents' <c>sequence</c>: the place among all messages of one <see cref="Sequencer"/> and type, from 1, without a hole; 19 digits, so that it sorts as text.</summary>
+    [JsonPropertyName("sequence")]
+    public string? Sequence { get; init; }
 }

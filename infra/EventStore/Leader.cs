@@ -36,10 +36,15 @@ public static class Leader
         {
             await lost.CancelAsync();
             await watch;
-            if (connection.State == System.Data.ConnectionState.Open)
+            try
             {
                 await using var unlock = new NpgsqlCommand("select pg_advisory_unlock_all()", connection);
                 await unlock.ExecuteNonQueryAsync(CancellationToken.None);
+            }
+            catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
+            {
+                // A connection that could not let go must not go back into the pool: it would hold the lock there, and nobody could lead any more.
+                database.Clear();
             }
         }
     }

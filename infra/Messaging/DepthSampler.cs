@@ -72,8 +72,10 @@ public sealed partial class DepthSampler : BackgroundService
         var now = _time.GetUtcNow();
         await using var command = _store.Database.CreateCommand(
             """
-            select count(*), min(deliver_at), (select count(*) from ap_dead_letters where retried_at is null and discarded_at is null)
-            from ap_outbox where published_at is null and deliver_at <= $1
+            select waiting.n + unacknowledged.n, least(waiting.since, unacknowledged.since), (select count(*) from ap_dead_letters where retried_at is null and discarded_at is null)
+            from (select count(*) as n, min(deliver_at) as since from ap_outbox where deliver_at <= $1) waiting,
+                 (select coalesce(sum(c.last - c.published), 0)::bigint as n, min(s.sent_at) as since
+                  from ap_channels c left join ap_sent s on s.channel = c.id and s.position = c.published + 1 where c.last > c.published) unacknowledged
             """);
         command.Parameters.Add(new NpgsqlParameter { Value = now, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.TimestampTz });
         Sample seen;

@@ -9,6 +9,9 @@ public sealed record MessagingOptions
     /// <summary>File that holds the NATS token; none when null.</summary>
     public string? TokenFile { get; init; }
 
+    /// <summary>Put before every subject and stream name, so that several platforms can share one NATS; a token of letters, digits and '-', none when empty.</summary>
+    public string Namespace { get; init; } = string.Empty;
+
     /// <summary>How long JetStream may take to acknowledge a publish or answer a request.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
@@ -23,6 +26,9 @@ public sealed record MessagingOptions
 
     /// <summary>How long the server waits for an acknowledgement before it delivers again; extended while a handler works.</summary>
     public TimeSpan AckWait { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long one request for messages waits at the server; a server that forgot the request, or lost the consumer, is noticed one second later.</summary>
+    public TimeSpan PullDuration { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Messages one handler works on at the same time, unless it says otherwise.</summary>
     public int ConcurrencyMax { get; init; } = 16;
@@ -51,8 +57,11 @@ public sealed record MessagingOptions
     /// <summary>The relay looks by itself this often, in case a wake-up was lost with the process that should have sent it.</summary>
     public TimeSpan PollEvery { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a published outbox row is kept, so that it can be published again after JetStream lost it.</summary>
-    public TimeSpan OutboxKept { get; init; } = TimeSpan.FromDays(1);
+    /// <summary>How long a published message is kept, so that it can be published again after JetStream lost it.</summary>
+    public TimeSpan OutboxKept { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>How many published messages of one kind are kept, whatever their age.</summary>
+    public int OutboxRowsMax { get; init; } = 200_000;
 
     /// <summary>How long the inbox remembers a message; longer than any message can still be delivered.</summary>
     public TimeSpan InboxKept { get; init; } = TimeSpan.FromDays(14);
@@ -65,6 +74,39 @@ public sealed record MessagingOptions
 
     /// <summary>Dead letters that one request sends again.</summary>
     public int DeadLettersRetriedMax { get; init; } = 1_000;
+
+    /// <summary>How many messages of one kind from one sender the inbox remembers one by one; older ones are known by their number alone.</summary>
+    public int InboxRowsMax { get; init; } = 200_000;
+
+    /// <summary>Pause between two cleanings of outbox and inbox.</summary>
+    public TimeSpan CleanEvery { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Rows deleted by one statement; a larger cleaning is several of them.</summary>
+    public int CleanRowsMax { get; init; } = 5_000;
+
+    /// <summary>How often a sender tells up to where it has sent; a lost last message goes unnoticed that long, plus <see cref="ReconcileEvery"/>.</summary>
+    public TimeSpan AnnounceEvery { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How often a receiver compares what it has with what was sent.</summary>
+    public TimeSpan ReconcileEvery { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How long a message may be missing while JetStream still has something undelivered or unacknowledged for the handler; with nothing of that kind left
+    /// it is lost for certain and asked for at once.
+    /// </summary>
+    public TimeSpan GapGrace { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Messages asked for in one request.</summary>
+    public int ResendMax { get; init; } = 500;
+
+    /// <summary>How often the same message is asked for before it counts as lost for good.</summary>
+    public int ResendAttemptsMax { get; init; } = 10;
+
+    /// <summary>Requests for messages that wait at a sender; more are not heard, and asked again.</summary>
+    public int ResendsPendingMax { get; init; } = 64;
+
+    /// <summary>Positions compared at a time.</summary>
+    public int ReconcilePositionsMax { get; init; } = 10_000;
 
     /// <summary>Age at which JetStream drops a message that nobody took.</summary>
     public TimeSpan MessageAgeMax { get; init; } = TimeSpan.FromDays(7);
@@ -106,9 +148,26 @@ public sealed record MessagingOptions
             throw new InvalidOperationException($"Messaging:AckWait must be at least 1 s and exceed RequestTimeout ({AckWait}, {RequestTimeout})");
         }
 
-        if (InboxKept <= MessageAgeMax)
+        if (Namespace.Any(c => !char.IsAsciiLetterOrDigit(c) && c != '-'))
         {
-            throw new InvalidOperationException($"Messaging:InboxKept must exceed MessageAgeMax, or a late message is handled twice ({InboxKept}, {MessageAgeMax})");
+            throw new InvalidOperationException($"Messaging:Namespace takes letters, digits and '-', not '{Namespace}'");
+        }
+
+        if (InboxKept <= MessageAgeMax || InboxKept <= OutboxKept)
+        {
+            throw new InvalidOperationException($"Messaging:InboxKept must exceed MessageAgeMax and OutboxKept, or a late message is handled twice ({InboxKept}, {MessageAgeMax}, {OutboxKept})");
+        }
+
+        if (AnnounceEvery <= TimeSpan.Zero || ReconcileEvery <= TimeSpan.Zero || CleanEvery <= TimeSpan.Zero || GapGrace < AckWait)
+        {
+            throw new InvalidOperationException(
+                $"Messaging: AnnounceEvery, ReconcileEvery and CleanEvery must be positive, and GapGrace at least AckWait, or what is still at work is asked for ({AnnounceEvery}, {ReconcileEvery}, {CleanEvery}, {GapGrace}, {AckWait})");
+        }
+
+        if (OutboxRowsMax < 1 || InboxRowsMax < 1 || CleanRowsMax < 1 || ResendMax < 1 || ResendAttemptsMax < 1 || ResendsPendingMax < 1 || ReconcilePositionsMax < ResendMax)
+        {
+            throw new InvalidOperationException(
+                "Messaging: OutboxRowsMax, InboxRowsMax, CleanRowsMax, ResendMax, ResendAttemptsMax and ResendsPendingMax must be at least 1, ReconcilePositionsMax at least ResendMax");
         }
 
         if (DepthEvery <= TimeSpan.Zero)

@@ -1,5 +1,6 @@
 using AgentPlatform.EventStore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 
 namespace AgentPlatform.Messaging;
@@ -33,16 +34,12 @@ public static class MessagingSetup
             handlers(bus, sp);
             return bus;
         });
-        services.AddHostedService(sp => new OutboxRelay(
-            sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<OutboxSignal>(), sp.GetRequiredService<DeadLetters>(), options, Clock(sp), sp.GetRequiredService<ILogger<OutboxRelay>>()));
-        services.AddHostedService(sp => new FactRelay(
-            service, sp.GetRequiredService<PostgresEventStore>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), options, Clock(sp), sp.GetRequiredService<ILogger<FactRelay>>()));
-        services.AddHostedService(sp => new HandlerHost(
-            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<DecisionWriter>(), sp.GetRequiredService<DeadLetters>(),
-            options, Clock(sp), sp.GetRequiredService<ILogger<HandlerHost>>()));
-        services.AddHostedService(sp => new DepthSampler(
-            sp.GetRequiredService<Bus>(), sp.GetRequiredService<NatsLink>(), sp.GetRequiredService<JetStream>(), sp.GetRequiredService<PostgresEventStore>(), options, Clock(sp),
-            sp.GetRequiredService<ILogger<DepthSampler>>()));
+        services.TryAddSingleton<FaultPoints>();
+        services.AddHostedService(sp => ActivatorUtilities.CreateInstance<OutboxRelay>(sp, service, Clock(sp)));
+        services.AddHostedService(sp => ActivatorUtilities.CreateInstance<FactRelay>(sp, service, Clock(sp)));
+        services.AddHostedService(sp => ActivatorUtilities.CreateInstance<HandlerHost>(sp, Clock(sp)));
+        services.AddHostedService(sp => ActivatorUtilities.CreateInstance<Reconciler>(sp, Clock(sp)));
+        services.AddHostedService(sp => ActivatorUtilities.CreateInstance<DepthSampler>(sp, Clock(sp)));
         return services;
     }
 

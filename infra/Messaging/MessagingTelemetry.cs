@@ -17,5 +17,7 @@ public static class MessagingTelemetry
     internal static readonly Histogram<double> HandleTime = Meter.CreateHistogram<double>("messaging.process.duration", "s", "Time a handler took");
     internal static readonly Histogram<double> Age = Meter.CreateHistogram<double>("agentplatform.messaging.age", "s", "Time from the sender's commit to the start of the handler");
     internal static readonly Counter<long> Retries = Meter.CreateCounter<long>("agentplatform.messaging.retries", "{message}", "Handler failures that are tried again");
+    internal static readonly Counter<long> Resent = Meter.CreateCounter<long>("agentplatform.messaging.resent", "{message}", "Messages published again because a receiver missed them");
+    internal static readonly Counter<long> Lost = Meter.CreateCounter<long>("agentplatform.messaging.lost", "{message}", "Messages a receiver missed and the sender no longer has");
     internal static readonly Counter<long> DeadLetters = Meter.CreateCounter<long>("agentplatform.messaging.dead_letters", "{message}", "Messages given up");
 }

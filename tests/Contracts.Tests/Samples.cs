@@ -21,7 +21,12 @@ public static class Samples
     {
         ["cloud-event"] = new CloudEvent(
             "0199e0a4-0000-7000-8000-0000000000ff", "/orchestrator", "agentplatform.toolgateway.cancel-invocation.1", "commands.toolgateway.cancel-invocation", Noon,
-            "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01", Run.ToString(), "0199e0a4-0000-7000-8000-0000000000fe", Json("""{"reason":"the run was stopped"}""")) { RetryFor = "toolgateway_toolgateway_cancel-invocation" },
+            "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01", Run.ToString(), "0199e0a4-0000-7000-8000-0000000000fe", Json("""{"reason":"the run was stopped"}"""))
+        {
+            Sequencer = "orchestrator-0199e0a4000070008000000000000001",
+            Sequence = "0000000000000000042",
+            RetryFor = "toolgateway_toolgateway_cancel-invocation",
+        },
         ["invoke-tool"] = new InvokeTool(Invocation, Workspace, Run, "write-report", 2, "files.write@1", Json("""{"path":"out/report.md"}"""), $"run/{Run}", "document", true, 30),
         ["cancel-invocation"] = new CancelInvocation(Invocation, "the run was stopped"),
         ["tool-call-held"] = new ToolCallHeld(Invocation, Run, "clean-up", 1, Request, "a deleted file cannot be had back"),

@@ -19,6 +19,8 @@ public sealed record CountUp(string Tally, int By) : ICommand;
 [IntegrationEvent(ServiceNames.Sessions, "tally", "counted")]
 public sealed record Counted(string Tally, int Total) : IIntegrationEvent
 {
+    public int By { get; init; }
+
     [System.Text.Json.Serialization.JsonIgnore]
     public string AboutId => Tally;
 }
@@ -52,9 +54,14 @@ public sealed class TallyService : IAsyncDisposable
 
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
 
-    public static async Task<TallyService> Start(Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null, string service = ServiceNames.Sessions)
+    public static async Task<TallyService> Start(
+        Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null, string service = ServiceNames.Sessions)
     {
-        var options = new MessagingOptions { Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2) };
+        var options = new MessagingOptions
+        {
+            Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2),
+            PullDuration = TimeSpan.FromMilliseconds(500), AnnounceEvery = TimeSpan.FromMilliseconds(100), ReconcileEvery = TimeSpan.FromMilliseconds(100), GapGrace = TimeSpan.FromSeconds(2),
+        };
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(TimeProvider.System);
@@ -83,6 +90,13 @@ public sealed class TallyService : IAsyncDisposable
             return (-1, -1);
         }
     }
+
+    /// <summary>Messages that JetStream has not acknowledged, as far as this service knows.</summary>
+    public const string Unpublished = "select (select count(*) from ap_outbox) + (select coalesce(sum(last - published), 0)::bigint from ap_channels)";
+
+    /// <summary>Cuts the connections that hold locks, as a broken network would: leaders lead anew.</summary>
+    public Task Dethrone() => Scalar<long>(
+        "select count(pg_terminate_backend(l.pid)) from pg_locks l join pg_database d on d.oid = l.database where d.datname = current_database() and l.locktype = 'advisory' and l.pid <> pg_backend_pid()");
 
     public Task Send(string correlation, params object[] messages) =>
         Writer.Write(Tally.Kind, "outside", _ => ([], messages), session => session.CorrelationId = correlation, TestContext.Current.CancellationToken);

@@ -184,13 +184,6 @@ public sealed partial class DeadLetters(PostgresEventStore store, OutboxSignal w
         return command;
     }
 
-    internal async Task Store(NpgsqlBatchCommand burial)
-    {
-        await using var batch = store.Database.CreateBatch();
-        batch.BatchCommands.Add(burial);
-        await batch.ExecuteNonQueryAsync(CancellationToken.None);
-    }
-
     /// <summary>Forgets what is too old or too much; the relay does it every minute.</summary>
     /// <param name="ct">Cancels.</param>
     public async Task Clean(CancellationToken ct)

@@ -110,6 +110,9 @@ internal sealed record Handler(
     string Filter,
     HandlerOptions Options,
     Func<JsonElement, IMessage> Read,
-    Func<HandlerServices, IMessage, MessageContext, CancellationToken, Task> Handle);
+    Func<HandlerServices, IMessage, MessageContext, CancellationToken, Task> Handle)
+{
+    public int HeldMax(MessagingOptions options) => Math.Max(options.HeldMax, Options.ConcurrencyMax ?? 0);
+}
 
 internal sealed record HandlerServices(DecisionWriter Writer);

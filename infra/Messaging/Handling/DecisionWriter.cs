@@ -7,8 +7,9 @@ namespace AgentPlatform.Messaging;
 /// <param name="store">The store.</param>
 /// <param name="outgoing">The outbox.</param>
 /// <param name="options">How often a conflict is tried again.</param>
+/// <param name="faults">For tests.</param>
 /// <param name="log">One line per decision that stored facts: the service's diary.</param>
-public sealed partial class DecisionWriter(PostgresEventStore store, Outgoing outgoing, MessagingOptions options, ILogger<DecisionWriter> log)
+public sealed partial class DecisionWriter(PostgresEventStore store, Outgoing outgoing, MessagingOptions options, FaultPoints faults, ILogger<DecisionWriter> log)
 {
     /// <summary>Decides on one stream.</summary>
     /// <typeparam name="TState">The state.</typeparam>
@@ -35,9 +36,11 @@ public sealed partial class DecisionWriter(PostgresEventStore store, Outgoing ou
             stream.Append(facts);
             prepare(session);
             outgoing.Send(session, messages);
+            await faults.Reach(FaultPoint.Decided);
             try
             {
                 await session.SaveChanges(ct);
+                await faults.Reach(FaultPoint.Stored);
                 if (facts.Length > 0 && log.IsEnabled(LogLevel.Information))
                 {
                     Stored(stream.StreamId, stream.Version + facts.Length, string.Join(", ", facts.Select(f => f.GetType().Name)));

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
 using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -10,7 +11,8 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>Runs the handlers of a service: pull, handle once, acknowledge after the commit; try again, or give up into the dead letters.</summary>
 public sealed partial class HandlerHost(
-    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, DeadLetters deadLetters, MessagingOptions options, TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
+    Bus bus, NatsLink nats, JetStream jetStream, DecisionWriter writer, DeadLetters deadLetters, PostgresEventStore store, MessagingOptions options, FaultPoints faults,
+    TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
 {
     private readonly KeyedQueue _queue = new();
     private readonly ConcurrentDictionary<Delivery, bool> _atWork = new();
@@ -19,6 +21,9 @@ public sealed partial class HandlerHost(
     private readonly HandlerServices _services = new(writer);
     private readonly CancellationTokenSource _drained = new();
     private readonly RetryPolicy _retry = new() { AttemptsMax = options.AttemptsMax, FirstDelay = options.RetryDelay, DelayMax = options.RetryDelayMax };
+
+    /// <summary>Deliveries taken and not done with.</summary>
+    internal int AtWork => _atWork.Count;
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -109,7 +114,7 @@ public sealed partial class HandlerHost(
     private void Take(Handler handler, PullConsumer consumer, SemaphoreSlim slots, Delivery delivery, CancellationToken stop)
     {
         _atWork[delivery] = true;
-        CloudEvent envelope;
+        CloudEvent? envelope = null;
         IMessage message;
         try
         {
@@ -118,18 +123,14 @@ public sealed partial class HandlerHost(
         }
         catch (JsonException e)
         {
-            _ = Finish(() => GiveUp(handler, delivery, messageId: DerivedId.Of(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(delivery.Payload))).ToString(), e, delivery.Delivered));
+            _ = Finish(() => GiveUp(handler, delivery, messageId: DerivedId.Of(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(delivery.Payload))).ToString(), envelope, e, delivery.Delivered));
             return;
         }
 
         if (envelope.RetryFor is { } only && only != handler.Consumer)
         {
-            // A dead letter of another handler; this one has had the message.
-            _ = Finish(() =>
-            {
-                delivery.Done();
-                return Task.CompletedTask;
-            });
+            // A dead letter of another handler, sent again under a new number; this one has had the message.
+            _ = Finish(() => PassOver(handler, delivery, envelope));
             return;
         }
 
@@ -176,13 +177,23 @@ public sealed partial class HandlerHost(
         var outcome = "handled";
         try
         {
-            await handler.Handle(_services, message, new MessageContext(envelope, delivery.Delivered, now) { Handler = handler.Consumer }, ct);
+            await faults.Reach(FaultPoint.Delivered);
+            var context = new MessageContext(envelope, delivery.Delivered, now) { Handler = handler.Consumer };
+            await handler.Handle(_services, message, context, ct);
+            if (!context.IsCompleted)
+            {
+                // A message that changed nothing was handled all the same; without this it would look lost.
+                await Inbox.Store(store.Database, ct, Inbox.Take(envelope, handler.Consumer));
+            }
+
+            await faults.Reach(FaultPoint.Handled);
 
             // Acknowledged after the commit: a crash in between repeats the message, and the inbox makes the repeat harmless.
             delivery.Done();
+            await faults.Reach(FaultPoint.Confirmed);
             _failures.TryRemove(envelope.Id, out _);
         }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && e.ConstraintName == "ap_inbox_once")
+        catch (PostgresException e) when (Inbox.KnowsAlready(e))
         {
             outcome = "duplicate";
             delivery.Done();
@@ -190,21 +201,22 @@ public sealed partial class HandlerHost(
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {
             activity?.SetStatus(ActivityStatusCode.Error, e.Message).AddException(e);
-            outcome = await Failed(handler, delivery, envelope.Id, e);
+            outcome = await Failed(handler, delivery, envelope, e);
         }
 
         MessagingTelemetry.HandleTime.Record(time.GetElapsedTime(begun).TotalSeconds, new KeyValuePair<string, object?>("message", handler.TypeName));
         MessagingTelemetry.Handled.Add(1, new("message", handler.TypeName), new KeyValuePair<string, object?>("outcome", outcome));
     }
 
-    private async Task<string> Failed(Handler handler, Delivery delivery, string messageId, Exception cause)
+    private async Task<string> Failed(Handler handler, Delivery delivery, CloudEvent envelope, Exception cause)
     {
+        var messageId = envelope.Id;
         var passes = Transient.Is(cause);
         var failures = passes ? _failures.GetValueOrDefault(messageId) : _failures.AddOrUpdate(messageId, 1, (_, n) => n + 1);
         var policy = handler.Options.Retry ?? _retry;
         if (failures >= policy.AttemptsMax || (!passes && policy.IsHopeless(cause)) || delivery.Delivered >= options.DeliveriesMax)
         {
-            await GiveUp(handler, delivery, messageId, cause, Math.Max(failures, 1));
+            await GiveUp(handler, delivery, messageId, envelope, cause, Math.Max(failures, 1));
             return "dead_letter";
         }
 
@@ -215,11 +227,26 @@ public sealed partial class HandlerHost(
         return "retry";
     }
 
-    private async Task GiveUp(Handler handler, Delivery delivery, string messageId, Exception cause, int attempts)
+    private async Task PassOver(Handler handler, Delivery delivery, CloudEvent envelope)
     {
         try
         {
-            await deadLetters.Store(deadLetters.Bury(handler, delivery, messageId, cause, attempts));
+            await Inbox.Store(store.Database, _drained.Token, Inbox.Pass(envelope, handler.Consumer));
+            delivery.Done();
+        }
+        catch (Exception e) when (Transient.Is(e))
+        {
+            HandlerFailed(e, handler.Consumer, envelope.Id, options.RetryDelayMax);
+            delivery.Again(options.RetryDelayMax);
+        }
+    }
+
+    private async Task GiveUp(Handler handler, Delivery delivery, string messageId, CloudEvent? envelope, Exception cause, int attempts)
+    {
+        try
+        {
+            await Inbox.Store(store.Database, CancellationToken.None, deadLetters.Bury(handler, delivery, messageId, cause, attempts), Inbox.Pass(envelope, handler.Consumer));
+            await faults.Reach(FaultPoint.Buried);
         }
         catch (Exception e) when (Transient.Is(e))
         {

@@ -1,6 +1,5 @@
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
-using Npgsql;
 
 namespace AgentPlatform.Messaging;
 
@@ -12,15 +11,16 @@ public sealed record MessageContext(CloudEvent Envelope, int Delivered, DateTime
 {
     internal string Handler { get; init; } = string.Empty;
 
+    /// <summary>Whether a unit of work that completed the message was stored.</summary>
+    internal bool IsCompleted { get; private set; }
+
     /// <summary>Ties a unit of work to this message: correlation and causation go along, and the inbox entry makes it happen once.</summary>
     /// <param name="session">The last unit of work of the handler, the one that completes the message.</param>
     public void Complete(IPostgresSession session)
     {
         Follow(session);
-        session.Guard(new NpgsqlBatchCommand("insert into ap_inbox (message_id, handler) values ($1, $2)")
-        {
-            Parameters = { new() { Value = Envelope.Id }, new() { Value = Handler } },
-        });
+        session.Guard(Inbox.Take(Envelope, Handler));
+        session.AfterCommit(() => IsCompleted = true);
     }
 
     /// <summary>Correlation and causation go along, but the message is not completed by this unit of work.</summary>

@@ -6,25 +6,23 @@ namespace AgentPlatform.Messaging;
 /// <summary>Pulls messages of one durable consumer as fast as there is room for them, and asks again after every interruption.</summary>
 internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler handler, MessagingOptions options, TimeProvider time)
 {
-    // The server forgets a pull when its leader changes and cannot tell us so; this bounds how long that goes unnoticed.
-    private static readonly TimeSpan PullFor = TimeSpan.FromSeconds(5);
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int _asked;
     private int _held;
     private volatile bool _reconnected;
 
-    private int HeldMax => Math.Max(options.HeldMax, handler.Options.ConcurrencyMax ?? 0);
+    private int HeldMax => handler.HeldMax(options);
 
     /// <summary>Runs until cancelled; every delivery is handed to <paramref name="take"/>, which calls <see cref="Release"/> when it is done with it.</summary>
     public async Task Run(Action<Delivery> take, CancellationToken ct)
     {
-        await jetStream.EnsureConsumer(handler.Stream, handler.Consumer, handler.Filter, HeldMax, ct);
+        await EnsureConsumer(ct);
         var inbox = $"_INBOX.{Guid.CreateVersion7():n}";
         using var subscription = nats.Subscribe(inbox, (subject, reply, payload) => Arrived(subject, reply, payload, take));
         nats.Reconnected += BeginAnew;
         try
         {
-            var next = $"$JS.API.CONSUMER.MSG.NEXT.{handler.Stream}.{handler.Consumer}";
+            var next = $"$JS.API.CONSUMER.MSG.NEXT.{jetStream.StreamOf(handler.Stream)}.{handler.Consumer}";
             while (true)
             {
                 if (_reconnected)
@@ -36,17 +34,19 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
                 if (Volatile.Read(ref _asked) == 0 && room > 0)
                 {
                     Volatile.Write(ref _asked, room);
-                    nats.Publish(next, Encoding.ASCII.GetBytes($$"""{"batch":{{room}},"expires":{{JetStream.Nanoseconds(PullFor)}}}"""), inbox);
+                    nats.Publish(next, Encoding.ASCII.GetBytes($$"""{"batch":{{room}},"expires":{{JetStream.Nanoseconds(options.PullDuration)}}}"""), inbox);
                 }
 
                 using var overdue = CancellationTokenSource.CreateLinkedTokenSource(ct);
                 var woken = _wake.Reader.ReadAsync(overdue.Token).AsTask();
-                var first = await Task.WhenAny(woken, Task.Delay(PullFor + TimeSpan.FromSeconds(1), time, overdue.Token));
+                var first = await Task.WhenAny(woken, Task.Delay(options.PullDuration + TimeSpan.FromSeconds(1), time, overdue.Token));
 
                 // A stop cancels both, and either may come first.
                 ct.ThrowIfCancellationRequested();
                 if (first != woken)
                 {
+                    // The server forgets a pull when its leader changes, and cannot tell us so; it may also have lost the consumer.
+                    await EnsureConsumer(ct);
                     AskAgain();
                 }
 
@@ -58,6 +58,8 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
             nats.Reconnected -= BeginAnew;
         }
     }
+
+    private Task<(long Waiting, long Unacknowledged)> EnsureConsumer(CancellationToken ct) => jetStream.EnsureConsumer(handler.Stream, handler.Consumer, handler.Filter, HeldMax, ct);
 
     public void Release()
     {
@@ -80,7 +82,7 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
             AskAgain();
         }
 
-        take(new Delivery(nats, subject, reply, payload));
+        take(new Delivery(nats, jetStream.Bare(subject), reply, payload));
     }
 
     // A server that was restarted may be up before its consumers are; only a request with an answer shows that they are.

@@ -29,17 +29,30 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     /// <param name="ct">Cancels the wait; the message may be stored all the same.</param>
     /// <exception cref="JetStreamException">The server refused it.</exception>
     /// <exception cref="TimeoutException">No acknowledgement came.</exception>
-    public async Task Publish(string subject, byte[] payload, CancellationToken ct)
-    {
-        var answer = await nats.Request(subject, payload, ct);
+    public async Task Publish(string subject, byte[] payload, CancellationToken ct) => CheckStored(await nats.Request(SubjectOf(subject), payload, ct), subject);
 
-        // An empty answer is the server's "no responders": no stream takes this subject.
-        if (answer.Length == 0)
+    /// <summary>Publishes all at once; JetStream stores them in the order they arrive on the connection, and the acknowledgements overlap.</summary>
+    /// <param name="messages">Subjects and bytes.</param>
+    /// <param name="sent">Called when all are on their way.</param>
+    /// <param name="ct">Cancels the wait.</param>
+    /// <returns>By the order of the messages: null when stored, otherwise why not, as far as is known.</returns>
+    internal async Task<Exception?[]> PublishAll(IReadOnlyList<(string Subject, byte[] Payload)> messages, Func<Task>? sent, CancellationToken ct)
+    {
+        var batch = await nats.RequestAll(Prefixed(messages), sent, ct);
+        var failures = new Exception?[messages.Count];
+        for (var i = 0; i < failures.Length; i++)
         {
-            throw new JetStreamException($"No JetStream stream takes '{subject}'");
+            try
+            {
+                CheckStored(batch.Answers[i] ?? throw batch.Failure ?? new TimeoutException($"JetStream did not acknowledge a message on '{messages[i].Subject}' within {options.RequestTimeout.TotalSeconds:0.#} s"), messages[i].Subject);
+            }
+            catch (Exception e) when (e is JetStreamException or TimeoutException or IOException)
+            {
+                failures[i] = e;
+            }
         }
 
-        ThrowOnError(JsonSerializer.Deserialize<JsonElement>(answer), $"publish to '{subject}'");
+        return failures;
     }
 
     /// <summary>Makes a durable pull consumer with explicit acknowledgement, or brings it up to date.</summary>
@@ -48,7 +61,8 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     /// <param name="filter">The subject it takes.</param>
     /// <param name="heldMax">Messages that may be unacknowledged.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task EnsureConsumer(string stream, string name, string filter, int heldMax, CancellationToken ct)
+    /// <returns>How many messages it has before it, and how many are delivered and not acknowledged.</returns>
+    public async Task<(long Waiting, long Unacknowledged)> EnsureConsumer(string stream, string name, string filter, int heldMax, CancellationToken ct)
     {
         var config = new JsonObject
         {
@@ -57,33 +71,60 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
             ["ack_policy"] = "explicit",
             ["ack_wait"] = Nanoseconds(options.AckWait),
             ["max_deliver"] = -1,
-            ["filter_subject"] = filter,
+            ["filter_subject"] = SubjectOf(filter),
             ["replay_policy"] = "instant",
             // One pull waits per replica; more than a handful of replicas of one service is not planned for.
             ["max_waiting"] = 64,
             ["max_ack_pending"] = heldMax * 16,
         };
-        await Ask($"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{name}", new JsonObject { ["stream_name"] = stream, ["config"] = config }, ct);
+        var stored = StreamOf(stream);
+        return DepthOf(await Ask($"$JS.API.CONSUMER.DURABLE.CREATE.{stored}.{name}", new JsonObject { ["stream_name"] = stored, ["config"] = config }, ct));
     }
 
     /// <summary>How many messages a consumer has before it.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="name">The durable name.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<(long Waiting, long Unacknowledged)> Depth(string stream, string name, CancellationToken ct)
-    {
-        var info = await Ask($"$JS.API.CONSUMER.INFO.{stream}.{name}", body: null, ct);
-        return (info.GetProperty("num_pending").GetInt64(), info.GetProperty("num_ack_pending").GetInt64());
-    }
+    public async Task<(long Waiting, long Unacknowledged)> Depth(string stream, string name, CancellationToken ct) =>
+        DepthOf(await Ask($"$JS.API.CONSUMER.INFO.{StreamOf(stream)}.{name}", body: null, ct));
 
     internal static long Nanoseconds(TimeSpan time) => time.Ticks * 100;
+
+    /// <summary>The stream's name on the server: several platforms may share one.</summary>
+    internal string StreamOf(string stream) => options.Namespace.Length == 0 ? stream : $"{options.Namespace}_{stream}";
+
+    /// <summary>The subject on the server.</summary>
+    internal string SubjectOf(string subject) => options.Namespace.Length == 0 ? subject : $"{options.Namespace}.{subject}";
+
+    /// <summary>The subject as the platform knows it.</summary>
+    internal string Bare(string subject) => options.Namespace.Length == 0 ? subject : subject[(options.Namespace.Length + 1)..];
+
+    private static (long Waiting, long Unacknowledged) DepthOf(JsonElement info) => (info.GetProperty("num_pending").GetInt64(), info.GetProperty("num_ack_pending").GetInt64());
+
+    private IReadOnlyList<(string Subject, byte[] Payload)> Prefixed(IReadOnlyList<(string Subject, byte[] Payload)> messages) =>
+        options.Namespace.Length == 0 ? messages : [.. messages.Select(m => (SubjectOf(m.Subject), m.Payload))];
+
+    private static void CheckStored(byte[] answer, string subject)
+    {
+        // An empty answer is the server's "no responders": no stream takes this subject.
+        if (answer.Length == 0)
+        {
+            throw new JetStreamException($"No JetStream stream takes '{subject}'");
+        }
+
+        // Thousands a second say {"stream":…,"seq":…}; only the others are worth reading.
+        if (answer.AsSpan().IndexOf("\"error\""u8) >= 0)
+        {
+            ThrowOnError(JsonSerializer.Deserialize<JsonElement>(answer), $"publish to '{subject}'");
+        }
+    }
 
     private async Task EnsureStream(string name, string subjects, string retention, long bytesMax, CancellationToken ct)
     {
         var config = new JsonObject
         {
-            ["name"] = name,
-            ["subjects"] = new JsonArray(subjects),
+            ["name"] = StreamOf(name),
+            ["subjects"] = new JsonArray(SubjectOf(subjects)),
             ["retention"] = retention,
             ["storage"] = "file",
             ["discard"] = "old",
@@ -93,12 +134,12 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
         };
         try
         {
-            await Ask($"$JS.API.STREAM.CREATE.{name}", config, ct);
+            await Ask($"$JS.API.STREAM.CREATE.{StreamOf(name)}", config, ct);
         }
         catch (JetStreamException e) when (e.ErrorCode == 10058)
         {
             // 10058: the stream is there with another configuration, from an earlier version or with other replicas.
-            await Ask($"$JS.API.STREAM.UPDATE.{name}", config, ct);
+            await Ask($"$JS.API.STREAM.UPDATE.{StreamOf(name)}", config, ct);
         }
     }
 

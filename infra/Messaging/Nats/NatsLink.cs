@@ -17,7 +17,7 @@ public sealed partial class NatsLink : IDisposable
     private readonly MessagingOptions _options;
     private readonly ILogger<NatsLink> _log;
     private readonly string _name;
-    private readonly ConcurrentDictionary<string, TaskCompletionSource<byte[]>> _waiting = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, AnswerBatch> _waiting = new(StringComparer.Ordinal);
     private readonly List<Subscription> _subscriptions = [];
     private readonly AutoResetEvent _published = new(initialState: false);
     private readonly CancellationTokenSource _stop = new();
@@ -25,6 +25,7 @@ public sealed partial class NatsLink : IDisposable
     private readonly string _inbox = $"_INBOX.{Guid.CreateVersion7():n}";
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile IConnection? _current;
+    private volatile string? _left;
     private long _requests;
 
     /// <summary>Begins to connect in the background.</summary>
@@ -75,26 +76,58 @@ public sealed partial class NatsLink : IDisposable
     /// <exception cref="IOException">The connection was lost; whether the request arrived is unknown.</exception>
     public async Task<byte[]> Request(string subject, byte[] payload, CancellationToken ct)
     {
+        var batch = await RequestAll([(subject, payload)], sent: null, ct);
+        return batch.Answers[0] ?? throw batch.Failure ?? new TimeoutException($"NATS did not answer on '{subject}' within {_options.RequestTimeout.TotalSeconds:0.#} s");
+    }
+
+    /// <summary>Publishes all at once, in this order, and waits for all the answers; those that did not come are null.</summary>
+    /// <param name="requests">Subjects and bytes.</param>
+    /// <param name="sent">Called when all are on their way and no answer was awaited.</param>
+    /// <param name="ct">Cancels the wait.</param>
+    internal async Task<AnswerBatch> RequestAll(IReadOnlyList<(string Subject, byte[] Payload)> requests, Func<Task>? sent, CancellationToken ct)
+    {
         if (_waiting.Count >= _options.RequestsPendingMax)
         {
             throw new InvalidOperationException($"{_options.RequestsPendingMax} NATS requests wait for an answer already (Messaging:RequestsPendingMax)");
         }
 
         var token = Interlocked.Increment(ref _requests).ToString();
-        var answer = new TaskCompletionSource<byte[]>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _waiting[token] = answer;
+        var batch = new AnswerBatch(requests.Count);
+        _waiting[token] = batch;
         try
         {
-            Publish(subject, payload, $"{_inbox}.{token}");
-            return await answer.Task.WaitAsync(_options.RequestTimeout, ct);
+            for (var i = 0; i < requests.Count; i++)
+            {
+                Publish(requests[i].Subject, requests[i].Payload, $"{_inbox}.{token}_{i}");
+            }
+
+            if (sent is not null)
+            {
+                await sent();
+            }
+
+            await batch.All.WaitAsync(_options.RequestTimeout, ct);
         }
-        catch (TimeoutException e)
+        catch (TimeoutException)
         {
-            throw new TimeoutException($"NATS did not answer on '{subject}' within {_options.RequestTimeout.TotalSeconds:0.#} s", e);
+            // The caller sees which answers are missing.
         }
         finally
         {
             _waiting.TryRemove(token, out _);
+        }
+
+        return batch;
+    }
+
+    /// <summary>Gives up a server that keeps the connection but does not do its work, such as one cut off from its cluster; another one is tried. Does nothing when there is only one.</summary>
+    /// <param name="cause">For the log.</param>
+    public void Leave(string cause)
+    {
+        if (_options.Url.Contains(',', StringComparison.Ordinal) && _current is not null)
+        {
+            _left = cause;
+            _published.Set();
         }
     }
 
@@ -148,7 +181,7 @@ public sealed partial class NatsLink : IDisposable
             }
 
             Interlocked.Exchange(ref _connected, new(TaskCreationOptions.RunContinuationsAsynchronously));
-            ThreadPool.QueueUserWorkItem(static c => Close(c), connection, preferLocal: false);
+            new Thread(() => Close(connection)) { IsBackground = true, Name = "nats-close" }.Start();
             if (_stop.IsCancellationRequested)
             {
                 break;
@@ -157,7 +190,7 @@ public sealed partial class NatsLink : IDisposable
             Lost(_options.Url, cause);
             foreach (var (_, waiting) in _waiting)
             {
-                waiting.TrySetException(new IOException($"The connection to NATS at {_options.Url} was lost: {cause}"));
+                waiting.Fail(new IOException($"The connection to NATS at {_options.Url} was lost: {cause}"));
             }
         }
 
@@ -169,6 +202,12 @@ public sealed partial class NatsLink : IDisposable
         while (true)
         {
             _published.WaitOne(_options.HeartbeatEvery);
+            if (_left is { } cause)
+            {
+                _left = null;
+                return cause;
+            }
+
             try
             {
                 connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
@@ -185,7 +224,7 @@ public sealed partial class NatsLink : IDisposable
         }
     }
 
-    // On a thread of its own: closing a broken connection may block until the system gives the socket up.
+    // On a thread of its own, not of the pool: closing a broken connection may block until the system gives the socket up.
     private static void Close(IConnection connection)
     {
         try
@@ -202,26 +241,50 @@ public sealed partial class NatsLink : IDisposable
     {
         for (var warned = false; !_stop.IsCancellationRequested;)
         {
-            try
+            var (connection, cause) = Dial();
+            if (connection is not null)
+            {
+                return connection;
+            }
+
+            if (!warned)
+            {
+                NotReachable(_options.Url, cause);
+                warned = true;
+            }
+
+            _stop.Token.WaitHandle.WaitOne(_options.ReconnectEvery);
+        }
+
+        return null;
+    }
+
+    // On a thread of its own, given up after a while: a connection cut in the middle of the greeting was seen to block the library for ever.
+    private (IConnection? Connection, string Cause) Dial()
+    {
+        var dial = Task.Factory.StartNew(
+            () =>
             {
                 var connection = new ConnectionFactory().CreateConnection(ConnectionOptions());
                 connection.SubscribeAsync($"{_inbox}.*", (_, e) => Answer(e.Message));
                 connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
                 return connection;
-            }
-            catch (Exception e) when (e is NATSException or IOException)
+            },
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            if (dial.Wait(_options.RequestTimeout * 3))
             {
-                if (!warned)
-                {
-                    NotReachable(_options.Url, e.Message);
-                    warned = true;
-                }
-
-                _stop.Token.WaitHandle.WaitOne(_options.ReconnectEvery);
+                return (dial.Result, string.Empty);
             }
         }
+        catch (AggregateException e) when (e.InnerException is NATSException or IOException or InvalidOperationException or System.Net.Sockets.SocketException)
+        {
+            return (null, e.InnerException.Message);
+        }
 
-        return null;
+        _ = dial.ContinueWith(static late => Close(late.Result), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.LongRunning, TaskScheduler.Default);
+        return (null, "the server did not finish its greeting");
     }
 
     private Options ConnectionOptions()
@@ -243,32 +306,67 @@ public sealed partial class NatsLink : IDisposable
         return options;
     }
 
+    // The last token of the subject is the batch and the place in it.
     private void Answer(Msg message)
     {
-        var token = message.Subject[(message.Subject.LastIndexOf('.') + 1)..];
-        if (_waiting.TryRemove(token, out var waiting))
+        var tail = message.Subject.AsSpan(message.Subject.LastIndexOf('.') + 1);
+        var split = tail.IndexOf('_');
+        if (split > 0 && int.TryParse(tail[(split + 1)..], out var index) && _waiting.TryGetValue(tail[..split].ToString(), out var waiting))
         {
-            waiting.TrySetResult(message.Data ?? []);
+            waiting.Answer(index, message.Data ?? []);
         }
     }
-
 
     private sealed class Subscription(NatsLink link, string subject, Action<string, string?, byte[]> handler) : IDisposable
     {
         private IAsyncSubscription? _on;
+        private volatile bool _isOver;
 
-        public void On(IConnection? connection) =>
-            _on = connection?.SubscribeAsync(subject, (_, e) => handler(e.Message.Subject, e.Message.Reply, e.Message.Data ?? []));
+        public void On(IConnection? connection)
+        {
+            try
+            {
+                _on = connection?.SubscribeAsync(subject, (_, e) =>
+                {
+                    if (!_isOver)
+                    {
+                        handler(e.Message.Subject, e.Message.Reply, e.Message.Data ?? []);
+                    }
+                });
+            }
+            catch (Exception e) when (e is NATSException or IOException or InvalidOperationException)
+            {
+                // The connection broke while it was new: the next flush finds out, and the next connection is subscribed again.
+                _on = null;
+            }
+        }
 
         public void Dispose()
         {
+            IAsyncSubscription? on;
             lock (link._gate)
             {
                 link._subscriptions.Remove(this);
-                if (_on is { IsValid: true } on && link._current is not null)
+                (on, _on, _isOver) = (_on, null, true);
+                if (on is not { IsValid: true } || link._current is null)
                 {
-                    on.Unsubscribe();
+                    return;
                 }
+            }
+
+            // Not under the lock and not on the caller's thread: the library waits here for the thread that delivers, which may wait for either.
+            new Thread(() => Unsubscribe(on)) { IsBackground = true, Name = "nats-unsubscribe" }.Start();
+        }
+
+        private static void Unsubscribe(IAsyncSubscription on)
+        {
+            try
+            {
+                on.Unsubscribe();
+            }
+            catch (Exception e) when (e is NATSException or IOException or InvalidOperationException or AggregateException or NullReferenceException)
+            {
+                // Gone with its connection; the library says so in more than one way.
             }
         }
     }

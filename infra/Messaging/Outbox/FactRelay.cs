@@ -12,30 +12,13 @@ namespace AgentPlatform.Messaging;
 /// stored hands the same events over again; Audit knows them by service and sequence.
 /// </remarks>
 public sealed partial class FactRelay(
-    string service, PostgresEventStore store, NatsLink nats, JetStream jetStream, MessagingOptions options, TimeProvider time, ILogger<FactRelay> log) : BackgroundService
+    string service, PostgresEventStore store, EventStoreOptions storeOptions, NatsLink nats, JetStream jetStream, MessagingOptions options, FaultPoints faults, TimeProvider time, ILogger<FactRelay> log) : BackgroundService
 {
     private const string ProgressName = "ap:audit-relay";
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await Leader.Run(store.Database, "ap_facts", options.PollEvery, Relay, stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e) when (Transient.Is(e) || e is OperationCanceledException or JetStreamException)
-            {
-                Interrupted(e.Message, options.RetryDelay);
-                await Task.Delay(options.RetryDelay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        new LeaderLoop(store.Database, storeOptions, options, time).Run("ap_facts", Relay, Interrupted, stoppingToken);
 
     private async Task Relay(CancellationToken ct)
     {
@@ -51,6 +34,7 @@ public sealed partial class FactRelay(
             {
                 var facts = Message(last, part);
                 await jetStream.Publish(Subjects.Of(facts), Envelope(facts), ct);
+                await faults.Reach(FaultPoint.FactsAcknowledged);
                 last = part[^1].Sequence;
             }
 
@@ -58,6 +42,7 @@ public sealed partial class FactRelay(
             {
                 position = page.HighWater;
                 await Keep(position, last, ct);
+                await faults.Reach(FaultPoint.FactsKept);
             }
 
             if (!page.More)

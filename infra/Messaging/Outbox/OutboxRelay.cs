@@ -2,121 +2,141 @@ using AgentPlatform.EventStore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace AgentPlatform.Messaging;
 
-/// <summary>Carries messages from the outbox to JetStream, in the order they were stored; one process of a service at a time.</summary>
-/// <remarks>A crash between the acknowledgement and the mark publishes a message again; the receiver's inbox makes that harmless.</remarks>
+/// <summary>Numbers the messages of the outbox, carries them to JetStream in the order they were stored, and again when a receiver misses some; one process of a service at a time.</summary>
+/// <remarks>
+/// A message gets its number and moves to <c>ap_sent</c> before it is published, so it has the same number whenever it is published again.
+/// A crash before the acknowledgement is known publishes a message again; the receiver's inbox makes that harmless.
+/// </remarks>
 public sealed partial class OutboxRelay(
-    PostgresEventStore store, NatsLink nats, JetStream jetStream, OutboxSignal signal, DeadLetters deadLetters, MessagingOptions options, TimeProvider time, ILogger<OutboxRelay> log) : BackgroundService
+    string service, NpgsqlDataSource database, EventStoreOptions store, NatsLink nats, JetStream jetStream, OutboxSignal signal, MessagingOptions options, FaultPoints faults,
+    TimeProvider time, ILogger<OutboxRelay> log) : BackgroundService
 {
-    private NpgsqlDataSource Database => store.Database;
+    private static readonly Dictionary<long, long> Nothing = [];
+    private readonly SentLog _sent = new(database, service, time);
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await Leader.Run(Database, "ap_outbox", options.PollEvery, Relay, stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e) when (Transient.Is(e) || e is OperationCanceledException or JetStreamException)
-            {
-                Interrupted(e.Message, options.RetryDelay);
-                await Task.Delay(options.RetryDelay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        new LeaderLoop(database, store, options, time).Run("ap_outbox", Relay, Interrupted, stoppingToken);
 
     private async Task Relay(CancellationToken ct)
     {
         await nats.WaitConnected(ct);
         await jetStream.EnsureStreams(ct);
-        var cleanAt = time.GetUtcNow();
+        await _sent.Open(ct);
+        using var desk = new ResendDesk(service, nats, jetStream, signal, options);
+        var published = Nothing;
+        while (await _sent.Unacknowledged(published, options.OutboxBatchMax, ct) is { Count: > 0 } unacknowledged)
+        {
+            published = await Publish(unacknowledged, ct);
+        }
+
+        var announceAt = time.GetTimestamp();
         while (true)
         {
             var next = signal.Next;
-            var rows = await Due(ct);
+            var rows = await _sent.Next(published, options.OutboxBatchMax, ct);
+            if (published.Count > 0)
+            {
+                await faults.Reach(FaultPoint.Marked);
+            }
+
+            published = Nothing;
             if (rows.Count > 0)
             {
-                await Publish(rows, ct);
-                continue;
+                await faults.Reach(FaultPoint.Numbered);
+                published = await Publish(rows, ct);
             }
 
-            if (time.GetUtcNow() >= cleanAt)
+            await Resend(desk, ct);
+            if (desk.WasAsked || time.GetTimestamp() >= announceAt)
             {
-                cleanAt = time.GetUtcNow() + TimeSpan.FromMinutes(1);
-                await Clean(ct);
+                announceAt = time.GetTimestamp() + (long)(options.AnnounceEvery.TotalSeconds * time.TimestampFrequency);
+                nats.Publish(jetStream.SubjectOf(ChannelSubjects.Told(service)), ChannelJson.Write(await _sent.Channels(ct)));
             }
 
-            await Wait(next, await NextDue(ct), ct);
+            if (rows.Count == 0)
+            {
+                await Wait(next, time.GetElapsedTime(time.GetTimestamp(), announceAt), ct);
+            }
         }
     }
 
-    private async Task Publish(List<Row> rows, CancellationToken ct)
+    /// <returns>Up to where the channels are acknowledged now.</returns>
+    private async Task<Dictionary<long, long>> Publish(List<SentRow> rows, CancellationToken ct)
     {
-        // All at once: JetStream stores them in the order they arrive on the connection, and the acknowledgements overlap.
-        var acks = rows.ConvertAll(row => jetStream.Publish(row.Subject, row.Envelope, ct));
-        var published = new List<long>(rows.Count);
+        var failures = await jetStream.PublishAll(rows.ConvertAll(r => (r.Subject, r.Payload)), () => faults.Reach(FaultPoint.Published), ct);
+        await faults.Reach(FaultPoint.Acknowledged);
+
+        // A channel is acknowledged up to its first failure; what came through behind it is published twice.
+        var (published, broken) = (new Dictionary<long, long>(), new HashSet<long>());
         Exception? failed = null;
-        for (var i = 0; i < acks.Count; i++)
+        for (var i = 0; i < rows.Count; i++)
         {
-            try
+            if (failures[i] is { } failure)
             {
-                await acks[i];
-                published.Add(rows[i].Position);
+                failed ??= failure;
+                broken.Add(rows[i].Channel);
             }
-            catch (Exception e) when (Transient.Is(e) || e is JetStreamException)
+            else if (!broken.Contains(rows[i].Channel))
             {
-                failed ??= e;
+                published[rows[i].Channel] = rows[i].Position;
             }
         }
 
-        if (published.Count > 0)
-        {
-            await using var mark = Database.CreateCommand("update ap_outbox set published_at = now() where position = any($1)");
-            mark.Parameters.Add(new() { Value = published.ToArray() });
-            await mark.ExecuteNonQueryAsync(ct);
-            MessagingTelemetry.Published.Add(published.Count);
-        }
-
+        MessagingTelemetry.Published.Add(failures.Count(f => f is null));
         if (failed is not null)
         {
-            throw new TimeoutException($"{rows.Count - published.Count} of {rows.Count} messages were not acknowledged: {failed.Message}", failed);
+            await _sent.Mark(published, ct);
+            nats.Leave(failed.Message);
+            throw new TimeoutException($"{failures.Count(f => f is not null)} of {rows.Count} messages were not acknowledged: {failed.Message}", failed);
         }
+
+        return published;
     }
 
-    private async Task<List<Row>> Due(CancellationToken ct)
+    private async Task Resend(ResendDesk desk, CancellationToken ct)
     {
-        await using var command = Database.CreateCommand(
-            "select position, subject, envelope from ap_outbox where published_at is null and deliver_at <= $1 order by position limit $2");
-        command.Parameters.Add(new() { Value = time.GetUtcNow(), NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        command.Parameters.Add(new() { Value = options.OutboxBatchMax });
-        var rows = new List<Row>();
-        await using var reader = await command.ExecuteReaderAsync(ct);
-        while (await reader.ReadAsync(ct))
+        if (desk.Next() is not var (asked, reply))
         {
-            rows.Add(new Row(reader.GetInt64(0), reader.GetString(1), reader.GetFieldValue<byte[]>(2)));
+            return;
         }
 
-        return rows;
+        if (asked.Sequencer != _sent.Sequencer)
+        {
+            // Numbers of a database that is no more: nobody has those messages.
+            nats.Publish(reply, ChannelJson.Write(new ResendDone(0, asked.Missing)));
+            return;
+        }
+
+        var (rows, gone) = await _sent.Find(asked.Channel, [.. Gaps.Take(asked.Missing, options.ResendMax)], ct);
+        await faults.Reach(FaultPoint.Remembered);
+        if (rows.Count > 0)
+        {
+            var failures = await jetStream.PublishAll(rows.ConvertAll(r => (r.Subject, r.Payload)), sent: null, ct);
+            if (failures.FirstOrDefault(f => f is not null) is { } failed)
+            {
+                throw new TimeoutException($"Messages that a receiver missed were not acknowledged: {failed.Message}", failed);
+            }
+
+            await faults.Reach(FaultPoint.Resent);
+            Resent(rows.Count, asked.Channel);
+            MessagingTelemetry.Resent.Add(rows.Count, new KeyValuePair<string, object?>("channel", asked.Channel));
+        }
+
+        nats.Publish(reply, ChannelJson.Write(new ResendDone(rows.Count, [.. gone])));
     }
 
-    private async Task<DateTimeOffset?> NextDue(CancellationToken ct)
+    private async Task Wait(Task next, TimeSpan untilAnnounce, CancellationToken ct)
     {
-        await using var command = Database.CreateCommand("select min(deliver_at) from ap_outbox where published_at is null");
-        return await command.ExecuteScalarAsync(ct) is DateTime due ? new DateTimeOffset(due, TimeSpan.Zero) : null;
-    }
+        var pause = untilAnnounce < options.PollEvery ? untilAnnounce : options.PollEvery;
+        if (await _sent.NextDue(ct) is { } at && at - time.GetUtcNow() is var until && until < pause)
+        {
+            pause = until;
+        }
 
-    private async Task Wait(Task next, DateTimeOffset? due, CancellationToken ct)
-    {
-        var pause = due is { } at && at - time.GetUtcNow() is var until && until < options.PollEvery ? until : options.PollEvery;
         if (pause <= TimeSpan.Zero)
         {
             return;
@@ -128,19 +148,9 @@ public sealed partial class OutboxRelay(
         ct.ThrowIfCancellationRequested();
     }
 
-    private async Task Clean(CancellationToken ct)
-    {
-        await using var batch = Database.CreateBatch();
-        batch.BatchCommands.Add(new("delete from ap_outbox where published_at < $1") { Parameters = { Before(options.OutboxKept) } });
-        batch.BatchCommands.Add(new("delete from ap_inbox where handled_at < $1") { Parameters = { Before(options.InboxKept) } });
-        await batch.ExecuteNonQueryAsync(ct);
-        await deadLetters.Clean(ct);
-
-        NpgsqlParameter Before(TimeSpan age) => new() { Value = time.GetUtcNow() - age, NpgsqlDbType = NpgsqlDbType.TimestampTz };
-    }
-
-    private sealed record Row(long Position, string Subject, byte[] Envelope);
-
     [LoggerMessage(2101, LogLevel.Warning, "The outbox relay was interrupted: {Cause}; its messages wait in the database, next try in {Delay}")]
     private partial void Interrupted(string cause, TimeSpan delay);
+
+    [LoggerMessage(2102, LogLevel.Warning, "Published {Count} messages on {Channel} again, because a receiver missed them: JetStream lost them after it had acknowledged them")]
+    private partial void Resent(int count, string channel);
 }

@@ -28,6 +28,9 @@ public sealed class NatsServer : IAsyncDisposable
     /// <summary>The file that holds the token, or null when none is asked for.</summary>
     public string? TokenFile => options.TokenFile;
 
+    /// <summary>Where JetStream keeps its streams.</summary>
+    public string StoreFolder => Path.Combine(options.DataFolder, "jetstream");
+
     /// <summary>The process id, or null while it is stopped.</summary>
     public int? ProcessId => process is { IsRunning: true } running ? running.Id : null;
 
@@ -138,7 +141,7 @@ public sealed class NatsServer : IAsyncDisposable
             max_payload: {{options.MessageMegabytesMax}}MB
             {{authorization}}
             jetstream {
-              store_dir: {{Quoted(Path.Combine(options.DataFolder, "jetstream"))}}
+              store_dir: {{Quoted(StoreFolder)}}
               max_file_store: {{options.StoreGigabytesMax}}GB
             }
 

@@ -43,7 +43,7 @@ public sealed class PostgresServer : IAsyncDisposable
     /// A server for tests: free port, temporary folder, both gone after disposal. <paramref name="durable"/> makes commits wait for the disk,
     /// which only a benchmark needs: a killed server loses nothing either way.
     /// </summary>
-    public static async Task<PostgresServer> StartTemporaryAsync(bool durable = false, CancellationToken ct = default)
+    public static async Task<PostgresServer> StartTemporaryAsync(bool durable = false, int connectionsMax = 200, CancellationToken ct = default)
     {
         const int triesMax = 5;
         var programs = await new ProgramFinder().FindPostgres(ct);
@@ -57,6 +57,7 @@ public sealed class PostgresServer : IAsyncDisposable
                 PasswordFile = Path.Combine(folder.Path, "password"),
                 Port = LoopbackPorts.Next(),
                 IsDurable = durable,
+                ConnectionsMax = connectionsMax,
             })
             { temporary = folder };
             try

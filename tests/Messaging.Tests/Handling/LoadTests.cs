@@ -65,7 +65,7 @@ public sealed class LoadTests(Servers servers) : OwnNats
             HandlerOptions.Unordered(1));
 
         // The acknowledgement time is far longer than the test may take: what is not given back would not come.
-        MessagingOptions Patient(MessagingOptions o) => o with { Url = Nats.Url, AckWait = TimeSpan.FromMinutes(5), DrainMax = TimeSpan.FromSeconds(30) };
+        MessagingOptions Patient(MessagingOptions o) => o with { Url = Nats.Url, AckWait = TimeSpan.FromMinutes(5), GapGrace = TimeSpan.FromMinutes(5), DrainMax = TimeSpan.FromSeconds(30) };
         var first = await TallyService.Start(servers, database, bus => Counting(bus, () => release.Task), Patient);
         await first.Send("run-1", [.. Enumerable.Range(0, 10).Select(n => new CountUp(tally, n))]);
         await begun.Task.WaitAsync(TimeSpan.FromSeconds(20), Ct);

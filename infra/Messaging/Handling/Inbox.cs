@@ -1,0 +1,51 @@
+using System.Globalization;
+using AgentPlatform.Contracts;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace AgentPlatform.Messaging;
+
+/// <summary>The receiver's memory: which messages took effect, and which never will.</summary>
+internal static class Inbox
+{
+    /// <summary>Marks a message as handled, in the transaction of its effect; a second time is an error that <see cref="KnowsAlready"/> tells.</summary>
+    public static NpgsqlBatchCommand Take(CloudEvent envelope, string handler) => new("select ap_inbox_take($1, $2, $3, $4)")
+    {
+        Parameters =
+        {
+            new() { Value = envelope.Id },
+            new() { Value = handler },
+            new() { Value = (object?)envelope.Sequencer ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar },
+            new() { Value = PositionOf(envelope) is { } position ? position : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint },
+        },
+    };
+
+    /// <summary>Stores marks by themselves, in one transaction; null ones are left out.</summary>
+    public static async Task Store(NpgsqlDataSource database, CancellationToken ct, params NpgsqlBatchCommand?[] marks)
+    {
+        await using var batch = database.CreateBatch();
+        foreach (var mark in marks.OfType<NpgsqlBatchCommand>())
+        {
+            batch.BatchCommands.Add(mark);
+        }
+
+        if (batch.BatchCommands.Count > 0)
+        {
+            await batch.ExecuteNonQueryAsync(ct);
+        }
+    }
+
+    /// <summary>Marks a message as one that will never take effect, so that nobody asks for it again; null when it carries no number.</summary>
+    public static NpgsqlBatchCommand? Pass(CloudEvent? envelope, string handler) => envelope is not { Sequencer: { } sequencer } || PositionOf(envelope) is not { } position
+        ? null
+        : new("insert into ap_passed (mark, first, last, reason) values (ap_mark_of($1, $2), $3, $3, 'dead letter') on conflict do nothing")
+        {
+            Parameters = { new() { Value = handler }, new() { Value = sequencer }, new() { Value = position } },
+        };
+
+    /// <summary>Whether PostgreSQL refused a unit of work because its message took effect before.</summary>
+    public static bool KnowsAlready(PostgresException e) => e.SqlState == "AP003" || (e.SqlState == PostgresErrorCodes.UniqueViolation && e.ConstraintName == "ap_inbox_once");
+
+    private static long? PositionOf(CloudEvent envelope) =>
+        envelope.Sequencer is not null && long.TryParse(envelope.Sequence, NumberStyles.None, CultureInfo.InvariantCulture, out var position) ? position : null;
+}

@@ -1,0 +1,38 @@
+using AgentPlatform.Testing.Faults;
+
+namespace AgentPlatform.Messaging.Tests.Simulation;
+
+/// <summary>What befalls a world.</summary>
+/// <param name="SenderDiesAt">Where the sender's first life ends.</param>
+/// <param name="ReceiverDiesAt">Where the receiver's first life ends.</param>
+/// <param name="Nth">At which time it gets there.</param>
+/// <param name="Nats">How the ways to NATS misbehave.</param>
+/// <param name="Postgres">How the ways to PostgreSQL misbehave.</param>
+/// <param name="Losses">What JetStream loses after each batch: a number of messages, or everything when negative.</param>
+/// <param name="IsPoisoned">Whether one message cannot be handled and dies.</param>
+/// <param name="ReceiverComesLate">Whether the receiver begins only when everything was published, and lost again.</param>
+/// <param name="MustDie">Whether the world goes on until somebody died as fated.</param>
+public sealed record Fate(FaultPoint? SenderDiesAt, FaultPoint? ReceiverDiesAt, int Nth, FaultPlan Nats, FaultPlan Postgres, int[] Losses, bool IsPoisoned = false, bool ReceiverComesLate = false, bool MustDie = false)
+{
+    public bool IsKind => SenderDiesAt is null && ReceiverDiesAt is null && Nats == FaultPlan.None && Postgres == FaultPlan.None && Losses.All(l => l == 0);
+
+    public static Fate Kind { get; } = new(SenderDiesAt: null, ReceiverDiesAt: null, 1, FaultPlan.None, FaultPlan.None, [0, 0, 0]);
+
+    public static Fate From(int seed)
+    {
+        var chance = new Random(seed);
+        if (chance.Next(10) == 0)
+        {
+            return Kind;
+        }
+
+        var points = Enum.GetValues<FaultPoint>();
+        return new Fate(
+            chance.NextDouble() < 0.4 ? points[chance.Next(points.Length)] : null,
+            chance.NextDouble() < 0.5 ? points[chance.Next(points.Length)] : null,
+            chance.Next(1, 4),
+            chance.NextDouble() < 0.5 ? new FaultPlan(seed) { Cut = 0.01, Delay = 0.05, Repeat = 0.1, Swap = 0.2 } : FaultPlan.None,
+            chance.NextDouble() < 0.3 ? new FaultPlan(seed) { Cut = 0.005, Delay = 0.02 } : FaultPlan.None,
+            [.. Enumerable.Range(0, 3).Select(_ => chance.NextDouble() < 0.25 ? (chance.Next(4) == 0 ? -1 : chance.Next(1, 4)) : 0)]);
+    }
+}
