@@ -101,6 +101,12 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
             throw new DuplicateCommandException($"The command {CommandId} was handled before", e);
         }
 
+        catch (PostgresException e) when (e.SqlState == "AP001")
+        {
+            // A statement of the caller's own, which keeps versions as the streams do.
+            throw new StreamConflictException(e.MessageText, e);
+        }
+
         foreach (var action in _afterCommit)
         {
             action();

@@ -6,7 +6,7 @@ namespace AgentPlatform.EventStore;
 public interface IPostgresSession : IEventSession
 {
     /// <summary>Adds a statement of one's own to the transaction, after the events.</summary>
-    /// <param name="command">Positional parameters only; its rows are not read.</param>
+    /// <param name="command">Positional parameters only; its rows are not read. Raising <c>AP001</c> is a conflict like that of a stream.</param>
     void Enlist(NpgsqlBatchCommand command);
 
     /// <summary>Adds a statement that runs before the events get their positions; it gives no rows, and when it fails nothing is stored and no hole is left.</summary>

@@ -19,7 +19,7 @@ internal sealed class BenchService : IAsyncDisposable
 
     private BenchService(IHost host) => _host = host;
 
-    public IEventStore Store => _host.Services.GetRequiredService<IEventStore>();
+    public PostgresEventStore Store => _host.Services.GetRequiredService<PostgresEventStore>();
 
     public Outgoing Outgoing => _host.Services.GetRequiredService<Outgoing>();
 
