@@ -12,6 +12,7 @@ internal static class AllBenchmarks
         ["throughput"] = AppendThroughput.Run,
         ["hot-stream"] = HotStream.Run,
         ["aggregate"] = Aggregation.Run,
+        ["projection"] = ProjectionVisible.Run,
         ["publish-handle"] = PublishHandle.Run,
         ["million"] = MillionMessages.Run,
     };
