@@ -12,6 +12,7 @@ internal static class AppendLatency
         await using var raw = await bench.Raw();
         var (baseline, ours) = (new Sample(), new Sample());
         var (rawVersion, version) = (0, 0L);
+        var (rawCpu, cpu, rawBytes, bytes) = (TimeSpan.Zero, TimeSpan.Zero, 0L, 0L);
 
         // The first half second is not counted: statements get prepared, code gets compiled.
         await Rounds(new Sample(), new Sample(), TimeSpan.FromSeconds(run.IsSmall ? 0.1 : 1));
@@ -22,11 +23,17 @@ internal static class AppendLatency
 
         run.Latencies("raw Npgsql insert, 1 writer, 1 event", baseline);
         run.Latencies("append with expected version, 1 writer, 1 event", ours);
+        run.Row("in the client, per append | CPU µs | allocated bytes", "raw insert", Per(rawCpu.TotalMicroseconds, rawVersion), Per(rawBytes, rawVersion));
+        run.Row("in the client, per append | CPU µs | allocated bytes", "append", Per(cpu.TotalMicroseconds, version), Per(bytes, version));
         run.Row("ratio | value", "median append / median raw insert", (ours.Quantile(0.5) / baseline.Quantile(0.5)).ToString("0.00", CultureInfo.InvariantCulture));
+
+        static string Per(double sum, long appends) => (sum / appends).ToString("N0", CultureInfo.InvariantCulture);
 
         async Task Rounds(Sample first, Sample second, TimeSpan duration)
         {
+            var (cpuBefore, bytesBefore) = (Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes());
             await first.Add(1, duration, units: 1, (_, _) => raw.Append("stream", ++rawVersion, 1));
+            var (cpuBetween, bytesBetween) = (Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes());
             await second.Add(1, duration, units: 1, async (_, i) =>
             {
                 var session = bench.Store.Open();
@@ -34,6 +41,8 @@ internal static class AppendLatency
                 await session.SaveChanges(CancellationToken.None);
                 version++;
             });
+            (rawCpu, cpu) = (rawCpu + cpuBetween - cpuBefore, cpu + Environment.CpuUsage.TotalTime - cpuBetween);
+            (rawBytes, bytes) = (rawBytes + bytesBetween - bytesBefore, bytes + GC.GetTotalAllocatedBytes() - bytesBetween);
         }
     }
 }
