@@ -50,6 +50,28 @@ public abstract partial class EventStoreCompliance
     }
 
     [Fact]
+    public async Task A_command_that_was_handled_before_is_refused_and_changes_nothing()
+    {
+        await using var db = await Empty();
+        await Told("a");
+
+        var again = await Assert.ThrowsAsync<DuplicateCommandException>(() => Told("b"));
+
+        Assert.Equal("The command pay-7 was handled before", again.Message);
+        await Raise(db.Store, "c", 1);
+        Assert.Equal(["counter-a", "counter-c", "counter-c"], (await All(db.Store)).Select(e => e.Stream));
+        Assert.Equal([1, 2, 3], (await All(db.Store)).Select(e => e.Sequence));
+
+        Task Told(string owner)
+        {
+            var session = db.Another().Open();
+            session.CommandId = "pay-7";
+            session.StartStream($"counter-{owner}", new CounterEvent.Opened(owner));
+            return session.SaveChanges(Ct);
+        }
+    }
+
+    [Fact]
     public async Task A_stream_is_started_once_whoever_tries_at_the_same_time()
     {
         await using var db = await Empty();
