@@ -25,8 +25,10 @@ public sealed partial class Reconciler : BackgroundService
     private readonly ILogger<Reconciler> _log;
     private readonly Marks _marks;
     private readonly Cleaner _cleaner;
+    private readonly LeaderLoop _loop;
     private readonly ConcurrentDictionary<string, ChannelsTold> _told = new(StringComparer.Ordinal);
     private readonly Dictionary<(long Mark, long First), Gap> _gaps = [];
+    private int _rounds;
 
     /// <summary>Begins when the host starts it.</summary>
     /// <param name="bus">The handlers.</param>
@@ -44,12 +46,14 @@ public sealed partial class Reconciler : BackgroundService
         ILogger<Reconciler> log)
     {
         (_bus, _database, _store, _nats, _jetStream, _options, _faults, _time, _log) = (bus, database, store, nats, jetStream, options, faults, time, log);
-        (_marks, _cleaner) = (new Marks(database), new Cleaner(database, deadLetters, options, time));
+        (_marks, _cleaner, _loop) = (new Marks(database), new Cleaner(database, deadLetters, options, time), new LeaderLoop(database, store, options, time));
     }
 
+    /// <summary>What it is at, for whoever wonders why nothing moves.</summary>
+    internal string Doing => $"{_loop.Doing}, {_told.Count} senders told what they have, {_rounds} rounds";
+
     /// <inheritdoc/>
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        new LeaderLoop(_database, _store, _options, _time).Run("ap_reconcile", Reconcile, Interrupted, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _loop.Run("ap_reconcile", Reconcile, Interrupted, stoppingToken);
 
     private async Task Reconcile(CancellationToken ct)
     {
@@ -73,6 +77,7 @@ public sealed partial class Reconciler : BackgroundService
             }
 
             await Round(ct);
+            _rounds++;
             await _cleaner.Clean(ct);
         }
     }

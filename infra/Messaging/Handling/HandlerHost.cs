@@ -15,6 +15,7 @@ public sealed partial class HandlerHost(
     TimeProvider time, ILogger<HandlerHost> log) : BackgroundService
 {
     private readonly KeyedQueue _queue = new();
+    private readonly ConcurrentDictionary<string, PullConsumer> _consumers = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<Delivery, bool> _atWork = new();
     private readonly ConcurrentDictionary<string, int> _failures = new(StringComparer.Ordinal);
     private readonly ConcurrentQueue<Delivery> _unfinished = new();
@@ -24,6 +25,9 @@ public sealed partial class HandlerHost(
 
     /// <summary>Deliveries taken and not done with.</summary>
     internal int AtWork => _atWork.Count;
+
+    /// <summary>What it is at, for whoever wonders why nothing moves.</summary>
+    internal string Doing => string.Join("; ", _consumers.Values.Select(c => c.Doing));
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -97,6 +101,7 @@ public sealed partial class HandlerHost(
                 await nats.WaitConnected(stop);
                 await jetStream.EnsureStreams(stop);
                 var consumer = new PullConsumer(nats, jetStream, handler, options, time);
+                _consumers[handler.Consumer] = consumer;
                 await consumer.Run(delivery => Take(handler, consumer, slots, delivery, stop), stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)

@@ -9,7 +9,11 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int _asked;
     private int _held;
+    private int _got;
     private volatile bool _reconnected;
+
+    /// <summary>What it is at, for whoever wonders why nothing moves.</summary>
+    public string Doing => $"{handler.Consumer} asked for {Volatile.Read(ref _asked)}, holds {Volatile.Read(ref _held)}, got {_got}";
 
     private int HeldMax => handler.HeldMax(options);
 
@@ -77,6 +81,7 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
         }
 
         Interlocked.Increment(ref _held);
+        Interlocked.Increment(ref _got);
         if (Interlocked.Decrement(ref _asked) <= 0)
         {
             AskAgain();

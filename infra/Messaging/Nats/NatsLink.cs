@@ -266,6 +266,7 @@ public sealed partial class NatsLink : IDisposable
             () =>
             {
                 var connection = new ConnectionFactory().CreateConnection(ConnectionOptions());
+                LastFlush.MayFail(connection);
                 connection.SubscribeAsync($"{_inbox}.*", (_, e) => Answer(e.Message));
                 connection.Flush((int)_options.RequestTimeout.TotalMilliseconds);
                 return connection;

@@ -16,9 +16,13 @@ public sealed partial class FactRelay(
 {
     private const string ProgressName = "ap:audit-relay";
 
+    private readonly LeaderLoop _loop = new(store.Database, storeOptions, options, time);
+
+    /// <summary>What it is at, for whoever wonders why nothing moves.</summary>
+    internal string Doing => _loop.Doing;
+
     /// <inheritdoc/>
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        new LeaderLoop(store.Database, storeOptions, options, time).Run("ap_facts", Relay, Interrupted, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _loop.Run("ap_facts", Relay, Interrupted, stoppingToken);
 
     private async Task Relay(CancellationToken ct)
     {

@@ -10,6 +10,9 @@ namespace AgentPlatform.Messaging;
 /// <param name="time">The clock of the waits.</param>
 internal sealed class LeaderLoop(NpgsqlDataSource database, EventStoreOptions store, MessagingOptions options, TimeProvider time)
 {
+    /// <summary>What it is at, for whoever wonders why nothing moves.</summary>
+    public string Doing { get; private set; } = "has not begun";
+
     /// <summary>Runs until stopped; what does not pass by itself surfaces.</summary>
     /// <param name="name">The lock, unique within the service.</param>
     /// <param name="work">Must bear being begun anew.</param>
@@ -21,7 +24,8 @@ internal sealed class LeaderLoop(NpgsqlDataSource database, EventStoreOptions st
         {
             try
             {
-                await Leader.Run(database, $"{store.Schema}.{name}", options.PollEvery, work, stop);
+                Doing = "waits for the lock";
+                await Leader.Run(database, $"{store.Schema}.{name}", options.PollEvery, Lead, stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -29,8 +33,22 @@ internal sealed class LeaderLoop(NpgsqlDataSource database, EventStoreOptions st
             }
             catch (Exception e) when (Transient.Is(e) || e is OperationCanceledException or JetStreamException)
             {
+                Doing = $"pauses after {e.GetType().Name}";
                 interrupted(e.Message, options.RetryDelay);
                 await Task.Delay(options.RetryDelay, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        async Task Lead(CancellationToken ct)
+        {
+            Doing = "leads";
+            try
+            {
+                await work(ct);
+            }
+            finally
+            {
+                Doing = "lets go of the lock";
             }
         }
     }

@@ -17,9 +17,13 @@ public sealed partial class OutboxRelay(
     private static readonly Dictionary<long, long> Nothing = [];
     private readonly SentLog _sent = new(database, service, time);
 
+    private readonly LeaderLoop _loop = new(database, store, options, time);
+
+    /// <summary>What it is at, for whoever wonders why nothing moves.</summary>
+    internal string Doing => _loop.Doing;
+
     /// <inheritdoc/>
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        new LeaderLoop(database, store, options, time).Run("ap_outbox", Relay, Interrupted, stoppingToken);
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => _loop.Run("ap_outbox", Relay, Interrupted, stoppingToken);
 
     private async Task Relay(CancellationToken ct)
     {

@@ -23,6 +23,7 @@ public sealed class Member(Servers servers, string service, string database, str
     private readonly Diary _diary = new();
     private Life? _life;
     private bool _hasSchema;
+    private int _lives;
 
     /// <summary>Points at which a member of any world died.</summary>
     public static ConcurrentDictionary<FaultPoint, int> DiedAt { get; } = new();
@@ -32,7 +33,7 @@ public sealed class Member(Servers servers, string service, string database, str
     /// <summary>How this member is, for the story that went wrong.</summary>
     public string Health => _life?.Provider is not { } provider || IsDead
         ? $"{service} is dead\n{_diary}"
-        : $"{TimeProvider.System.GetUtcNow():mm:ss.fff} {service}: NATS {(provider.GetRequiredService<NatsLink>().IsConnected ? "connected" : "away")}, {_life.Hosted.OfType<HandlerHost>().Single().AtWork} messages at work\n{_diary}";
+        : $"{TimeProvider.System.GetUtcNow():mm:ss.fff} {service}: NATS {(provider.GetRequiredService<NatsLink>().IsConnected ? "connected" : "away")}, {_life.Hosted.OfType<HandlerHost>().Single().AtWork} messages at work\n{_life.Doing}\n{_diary}";
 
     /// <summary>Why a part of the living process gave up, which would end the whole process; null while all are at work.</summary>
     public Exception? Broken => _life?.Hosted.OfType<BackgroundService>().Select(h => h.ExecuteTask?.Exception).FirstOrDefault(e => e is not null);
@@ -59,7 +60,7 @@ public sealed class Member(Servers servers, string service, string database, str
     public async Task Start()
     {
         var life = new Life(FaultyProxy.ForBytes(servers.Postgres.Port), FaultyProxy.ForNats(servers.Nats.Port));
-        var settings = new NpgsqlConnectionStringBuilder(database) { Host = "127.0.0.1", Port = life.Postgres.Port };
+        var settings = new NpgsqlConnectionStringBuilder(database) { Host = "127.0.0.1", Port = life.Postgres.Port, ApplicationName = $"{schema}/{++_lives}" };
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.AddProvider(_diary));
         services.AddSingleton(TimeProvider.System);
@@ -165,6 +166,9 @@ public sealed class Member(Servers servers, string service, string database, str
         public List<IHostedService> Hosted { get; } = [];
 
         public bool IsDead => _isDead;
+
+        public string Doing =>
+            $"outbox relay {Hosted.OfType<OutboxRelay>().Single().Doing}; fact relay {Hosted.OfType<FactRelay>().Single().Doing}; reconciler {Hosted.OfType<Reconciler>().Single().Doing}; handlers: {Hosted.OfType<HandlerHost>().Single().Doing}";
 
         public void Befall(FaultPoint? dieAt, int nth, Action told) => _doom = dieAt is { } point ? new Doom(point, nth, told) : null;
 

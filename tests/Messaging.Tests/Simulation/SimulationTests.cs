@@ -35,7 +35,7 @@ public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                failed.Enqueue($"SEEDS={seed} ({Fate.From(seed)}): {e.GetType().Name}: {e.Message}\n{world}");
+                failed.Enqueue($"SEEDS={seed} ({Fate.From(seed)}): {e.GetType().Name}: {e.Message}\n{world}\n{await world.Sessions()}");
                 return false;
             }
         });

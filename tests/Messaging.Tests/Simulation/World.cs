@@ -89,6 +89,15 @@ public sealed class World : IAsyncDisposable
     /// <summary>How the members are, for the story that went wrong.</summary>
     public override string ToString() => $"{_sender.Health}\n{_receiver.Health}";
 
+    /// <summary>What PostgreSQL knows of these members: their leaders' locks and what their connections are at.</summary>
+    public Task<string> Sessions() => Scalar<string>(
+        $"""
+        select coalesce(string_agg(format('%s %s since %s %s/%s: %s%s', a.pid, a.state, to_char(a.state_change, 'MI:SS.MS'), a.wait_event_type, a.wait_event, left(regexp_replace(a.query, '\s+', ' ', 'g'), 90),
+            (select string_agg(format(' [%s %s %s]', l.locktype, case when l.granted then 'has' else 'wants' end, coalesce(l.relation::regclass::text, l.objid::text)), '') from pg_locks l where l.pid = a.pid and l.locktype <> 'virtualxid')),
+            E'\n' order by a.pid), 'no sessions')
+        from pg_stat_activity a where a.application_name like '{_streams}%'
+        """);
+
     public async ValueTask DisposeAsync()
     {
         await _sender.DisposeAsync();
