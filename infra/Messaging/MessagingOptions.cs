@@ -96,6 +96,12 @@ public sealed record MessagingOptions
     /// </summary>
     public TimeSpan GapGrace { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>
+    /// How long Audit may stand still behind the facts it was handed, with nothing left for it in JetStream, before they are handed over again; while
+    /// something is left, <see cref="GapGrace"/> counts. Noticed when Audit tells, every <see cref="ReconcileEvery"/>.
+    /// </summary>
+    public TimeSpan FactsGrace { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Messages asked for in one request.</summary>
     public int ResendMax { get; init; } = 500;
 
@@ -168,6 +174,11 @@ public sealed record MessagingOptions
         {
             throw new InvalidOperationException(
                 "Messaging: OutboxRowsMax, InboxRowsMax, CleanRowsMax, ResendMax, ResendAttemptsMax and ResendsPendingMax must be at least 1, ReconcilePositionsMax at least ResendMax");
+        }
+
+        if (FactsGrace <= TimeSpan.Zero || FactsGrace > GapGrace)
+        {
+            throw new InvalidOperationException($"Messaging:FactsGrace must be positive and at most GapGrace ({FactsGrace}, {GapGrace})");
         }
 
         if (DepthEvery <= TimeSpan.Zero)

@@ -23,9 +23,12 @@ public static class AuditRoutes
                 (message, context, ct) => services.GetRequiredService<AppendFacts>().Handle(message, context.Complete, ct),
                 // The order of a service's events is the order in the chain; of all services there is one chain, so one writer is as fast as many.
                 new HandlerOptions { Key = static _ => "chain", ConcurrencyMax = 1 }),
-            ChainStore.Schema);
+            ChainStore.Schema,
+            FactMarks.Schema);
         builder.Services.AddSingleton(services => new ChainStore(services.GetRequiredService<PostgresEventStore>(), master));
         builder.Services.AddSingleton<AppendFacts>();
+        builder.Services.AddSingleton<IFactMarks, FactMarks>();
+        builder.Services.AddHostedService(services => ActivatorUtilities.CreateInstance<FactMarksTeller>(services, services.GetService<TimeProvider>() ?? TimeProvider.System));
         builder.Services.AddSingleton<CompareStores>();
         foreach (var service in ServiceNames.All.Where(name => name != ServiceNames.Audit))
         {

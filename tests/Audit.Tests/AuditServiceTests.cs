@@ -4,12 +4,14 @@ using System.Text;
 using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
+using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using RestEase;
 
 namespace AgentPlatform.Audit.Tests;
@@ -30,6 +32,7 @@ public sealed class AuditServiceTests(Servers servers) : IAsyncLifetime
 {
     private static readonly string[] Roles = ["owner", "viewer", "agent", "service"];
     private readonly string _data = Directory.CreateTempSubdirectory("audit-").FullName;
+    private readonly string _namespace = $"audit-{Guid.CreateVersion7():n}";
     private string _auditDatabase = "";
     private string _notesDatabase = "";
 
@@ -69,6 +72,29 @@ public sealed class AuditServiceTests(Servers servers) : IAsyncLifetime
         Assert.Equal(["one", "two", "three"], records.Select(record => record.Data.GetProperty("Text").GetString()));
         var report = await Api(back, "viewer").Verify();
         Assert.Equal((true, records[^1].Hash), (report.Valid, report.Head));
+    }
+
+    [Theory]
+    [InlineData("the stream")]
+    [InlineData("one in the middle and the last")]
+    public async Task Facts_that_JetStream_lost_after_it_acknowledged_them_are_handed_over_again(string lost)
+    {
+        await using var notes = await StartNotes();
+        await using (var audit = await StartAudit(notes))
+        {
+            await Take(notes, "one", "two");
+            await Complete(audit, recorded: 2);
+        }
+        await Take(notes, "three", "four", "five", "six");
+        await HandedOver(notes, upTo: 6);
+        await Lose(lost);
+
+        await using var back = await StartAudit(notes);
+        await Complete(back, recorded: 6);
+
+        var texts = (await Api(back, "viewer").ListRecords(ServiceNames.Orchestrator)).Items.Select(record => record.Data.GetProperty("Text").GetString());
+        Assert.Equal(["five", "four", "one", "six", "three", "two"], texts.Order(StringComparer.Ordinal));
+        Assert.True((await Api(back, "viewer").Verify()).Valid);
     }
 
     [Fact]
@@ -141,6 +167,33 @@ public sealed class AuditServiceTests(Servers servers) : IAsyncLifetime
         }
     }
 
+    private static async Task HandedOver(WebApplication notes, long upTo) => await Eventually.True(
+        async () =>
+        {
+            await using var command = notes.Services.GetRequiredService<PostgresEventStore>().Database.CreateCommand("select coalesce(max(last_seq_id), 0) from mt_event_progression where name = 'ap:audit-relay'");
+            return (long)(await command.ExecuteScalarAsync() ?? 0L) >= upTo;
+        },
+        $"facts up to {upTo} acknowledged by JetStream");
+
+    private async Task Lose(string what)
+    {
+        using var link = new NatsLink("operator", new MessagingOptions { Url = servers.Nats.Url }, NullLogger<NatsLink>.Instance);
+        await link.WaitConnected(default);
+        var stream = $"{_namespace}_{JetStream.Commands}";
+        if (what == "the stream")
+        {
+            await Done($"STREAM.DELETE.{stream}", []);
+            return;
+        }
+        var info = JsonSerializer.Deserialize<JsonElement>(await link.Request($"$JS.API.STREAM.INFO.{stream}", [], default));
+        var last = info.GetProperty("state").GetProperty("last_seq").GetInt64();
+        await Done($"STREAM.MSG.DELETE.{stream}", JsonSerializer.SerializeToUtf8Bytes(new { seq = last - 2 }));
+        await Done($"STREAM.MSG.DELETE.{stream}", JsonSerializer.SerializeToUtf8Bytes(new { seq = last }));
+
+        async Task Done(string api, byte[] body) =>
+            Assert.True(JsonSerializer.Deserialize<JsonElement>(await link.Request($"$JS.API.{api}", body, default)).GetProperty("success").GetBoolean());
+    }
+
     private async Task<WebApplication> StartNotes()
     {
         var builder = Builder(ServiceNames.Orchestrator, _notesDatabase);
@@ -175,6 +228,11 @@ public sealed class AuditServiceTests(Servers servers) : IAsyncLifetime
             ["AGENTPLATFORM_SERVICE_TOKEN_FILE"] = Path.Combine(_data, "service.token"),
             [$"ConnectionStrings:{service}db"] = database,
             ["ConnectionStrings:nats"] = servers.Nats.Url,
+            ["Messaging:Namespace"] = _namespace,
+            ["Messaging:EventsBytesMax"] = "16777216",
+            ["Messaging:FactsPerMessageMax"] = "1",
+            ["Messaging:ReconcileEvery"] = "00:00:00.2",
+            ["Messaging:FactsGrace"] = "00:00:00.5",
         });
         return builder;
     }

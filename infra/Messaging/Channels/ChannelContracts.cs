@@ -43,6 +43,8 @@ internal static class ChannelSubjects
 
     public static string Told(string service) => $"channels.told.{service}";
 
+    public static string Facts(string service) => $"channels.facts.{service}";
+
     public static string Resend(string service) => $"channels.resend.{service}";
 
     /// <summary>The channel of a subject, or of a consumer's filter: an event's last token is the thing it is about.</summary>

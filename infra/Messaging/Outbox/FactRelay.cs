@@ -30,14 +30,24 @@ public sealed partial class FactRelay(
         await jetStream.EnsureStreams(ct);
         var (position, last) = await Progress(ct);
         store.HighWater.StartAt(position);
+        using var desk = new FactsDesk(service, nats, jetStream, options, time);
+        string? again = null;
         while (true)
         {
             var next = store.Signal.Next;
+            if (desk.BeginAgainAfter(last) is { } mark)
+            {
+                HandingOverAgain(mark, last);
+                MessagingTelemetry.FactsAgain.Add(1);
+                (position, last, again) = (mark, mark, Guid.CreateVersion7().ToString());
+                await Keep(position, last, ct);
+            }
+
             var page = await store.ReadCommitted(position, options.FactsPerMessageMax, streams: null, ct);
             foreach (var part in Parts(page.Events))
             {
                 var facts = Message(last, part);
-                await jetStream.Publish(Subjects.Of(facts), Envelope(facts), ct);
+                await jetStream.Publish(Subjects.Of(facts), Envelope(facts, again), ct);
                 await faults.Reach(FaultPoint.FactsAcknowledged);
                 last = part[^1].Sequence;
             }
@@ -60,10 +70,11 @@ public sealed partial class FactRelay(
         new(service, after, events.ConvertAll(e => new RecordedFact(
             e.Sequence, e.Id, e.Stream, e.Version, e.Type, e.At, e.Correlation, e.Causation, JsonSerializer.Deserialize<JsonElement>(e.Json.Span))).ToArray());
 
-    private byte[] Envelope(RecordFacts facts)
+    private byte[] Envelope(RecordFacts facts, string? again)
     {
-        // The id follows from the content, so that the same facts told twice are the same message.
-        var id = DerivedId.Of(service, facts.Facts[0].Sequence.ToString(), facts.Facts[^1].Sequence.ToString());
+        // The id follows from the content, so that the same facts told twice are the same message. Not so when they are handed over again because Audit
+        // stands still: its inbox may know the message, from a dead letter or from before it kept marks, and would pass over it.
+        var id = DerivedId.Of(service, facts.Facts[0].Sequence.ToString(), facts.Facts[^1].Sequence.ToString() + again);
         return JsonSerializer.SerializeToUtf8Bytes(
             new CloudEvent(
                 id.ToString(), $"/{service}", Subjects.TypeName(typeof(RecordFacts)), Subjects.Of(facts), time.GetUtcNow(), TraceParent: null, CorrelationId: service, CausationId: null,
@@ -120,6 +131,9 @@ public sealed partial class FactRelay(
 
     [LoggerMessage(2111, LogLevel.Warning, "Handing events to Audit was interrupted: {Cause}; next try in {Delay}")]
     private partial void Interrupted(string cause, TimeSpan delay);
+
+    [LoggerMessage(2113, LogLevel.Warning, "Audit stands still at {Mark} although JetStream acknowledged every event up to {Last}: messages were lost on the way; handing over again from there")]
+    private partial void HandingOverAgain(long mark, long last);
 
     [LoggerMessage(2112, LogLevel.Debug, "Audit has every event up to {Sequence}")]
     private partial void HandedOver(long sequence);

@@ -24,6 +24,7 @@ public sealed class AppendFacts(PostgresEventStore store, ChainStore chain, Mess
             {
                 chain.Append(session, head, records);
             }
+            FactMarks.Took(session, message);
             complete(session);
             try
             {

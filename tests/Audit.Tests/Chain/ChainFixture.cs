@@ -30,6 +30,7 @@ public abstract class ChainFixture(Servers servers) : IAsyncLifetime
         Database = EventStoreSetup.DataSource(await servers.NewDatabase(), options);
         await Schema.Apply(Database, Schema.Events, Ct);
         await Schema.Apply(Database, ChainStore.Schema, Ct);
+        await Schema.Apply(Database, FactMarks.Schema, Ct);
     }
 
     public async ValueTask DisposeAsync()
@@ -61,7 +62,7 @@ public abstract class ChainFixture(Servers servers) : IAsyncLifetime
         return await command.ExecuteScalarAsync(Ct);
     }
 
-    private PostgresEventStore Store()
+    private protected PostgresEventStore Store()
     {
         var options = new EventStoreOptions();
         return new PostgresEventStore(Database, EventTypes.Of(), options, ContractJson.Options, new StoreSignal(Database, options, NullLogger<StoreSignal>.Instance), TimeProvider.System);
