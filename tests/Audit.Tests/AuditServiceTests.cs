@@ -233,6 +233,10 @@ public sealed class AuditServiceTests(Servers servers) : IAsyncLifetime
             ["Messaging:FactsPerMessageMax"] = "1",
             ["Messaging:ReconcileEvery"] = "00:00:00.2",
             ["Messaging:FactsGrace"] = "00:00:00.5",
+
+            // A stop may leave a delivery unacknowledged; until it comes back, the longer grace counts.
+            ["Messaging:AckWait"] = "00:00:03",
+            ["Messaging:GapGrace"] = "00:00:03",
         });
         return builder;
     }
