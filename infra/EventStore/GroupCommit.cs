@@ -91,7 +91,18 @@ internal sealed class GroupCommit(StoreGroup store, EventStoreOptions options) :
     private async Task<List<UnitOfWork>> Run(List<UnitOfWork> group)
     {
         var streams = group.SelectMany(u => u.Appends).Select(a => a.Stream).ToList();
-        var stored = await store.Store(group);
+        Dictionary<string, long> stored;
+        try
+        {
+            stored = await store.Store(group);
+        }
+        catch (Exception e)
+        {
+            // A bug of ours; nobody may wait for ever because of it, and the lane must go on.
+            group.ForEach(u => u.Failed(e));
+            stored = [];
+        }
+
         List<UnitOfWork> stale;
         List<UnitOfWork> next;
         lock (_gate)

@@ -45,6 +45,20 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
                 culprit.Failed(e);
                 left = [.. left.Where(u => u != culprit)];
             }
+            catch (PostgresException e) when (left.Count > 1 && e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
+            {
+                // Somebody's statement waited for somebody else's in a circle. Nothing was stored; one by one, only those concerned can meet again.
+                foreach (var unit in left)
+                {
+                    unit.Renew();
+                    foreach (var (stream, version) in await Store([unit]))
+                    {
+                        stored[stream] = version;
+                    }
+                }
+
+                return stored;
+            }
             catch (Exception e)
             {
                 // The connection broke, or the server refused for a reason that concerns all: nobody can tell what became of it, and each caller is told.
