@@ -145,6 +145,8 @@ public sealed partial class HandlerHost(
             await slots.WaitAsync(stop);
             try
             {
+                // A slot may come free in the instant of the stop, and the wait end with it rather than with the cancellation.
+                stop.ThrowIfCancellationRequested();
                 await Handle(handler, delivery, envelope, message, _drained.Token);
             }
             finally

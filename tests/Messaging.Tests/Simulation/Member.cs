@@ -139,6 +139,7 @@ public sealed class Member(Servers servers, string service, string database, str
         AnnounceEvery = TimeSpan.FromMilliseconds(250),
         ReconcileEvery = TimeSpan.FromMilliseconds(250),
         GapGrace = TimeSpan.FromSeconds(1),
+        FactsGrace = TimeSpan.FromSeconds(1),
         OutboxBatchMax = 5,
         ResendMax = 4,
 
