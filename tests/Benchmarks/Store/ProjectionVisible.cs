@@ -29,12 +29,12 @@ internal static class ProjectionVisible
         using var stop = new CancellationTokenSource();
         var others = Enumerable.Range(0, otherWriters).Select(n => Task.Run(async () =>
         {
+            // Busy, not flooded: a few hundred events a second each.
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(2));
             for (var i = 0; !stop.IsCancellationRequested; i++)
             {
                 await Append(store, $"tally-other-{n}", i);
-
-                // Busy, not flooded: a few hundred events a second each.
-                await Task.Delay(2, CancellationToken.None);
+                await pace.WaitForNextTickAsync(CancellationToken.None);
             }
         })).ToArray();
 
