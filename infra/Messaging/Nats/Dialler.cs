@@ -5,20 +5,21 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>Makes connections to NATS and ends them, however the client library feels about it.</summary>
 /// <param name="name">Shown by the server.</param>
-/// <param name="options">Where, and how long to wait.</param>
+/// <param name="options">How long to wait, and the token.</param>
 /// <param name="answers">Subscribed on every connection before anything else.</param>
 /// <param name="noticed">Called when the library says that a connection broke.</param>
 /// <param name="error">Called with the server's complaint and the subject it is about.</param>
 internal sealed class Dialler(string name, MessagingOptions options, Answers answers, Action noticed, Action<string, string> error)
 {
     /// <summary>A connection, or why there is none.</summary>
+    /// <param name="url">The one server that is tried.</param>
     /// <remarks>On a thread of its own, given up after a while: a connection cut in the middle of the greeting was seen to block the library for ever.</remarks>
-    public (IConnection? Connection, string Cause) Dial()
+    public (IConnection? Connection, string Cause) Dial(string url)
     {
         var dial = Task.Factory.StartNew(
             () =>
             {
-                var connection = new ConnectionFactory().CreateConnection(ConnectionOptions());
+                var connection = new ConnectionFactory().CreateConnection(ConnectionOptions(url));
                 LastFlush.MayFail(connection);
                 connection.SubscribeAsync(answers.Pattern, (_, e) => answers.Arrived(e.Message.Subject, e.Message.Data ?? []));
                 connection.Flush((int)options.RequestTimeout.TotalMilliseconds);
@@ -57,10 +58,10 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
         }
     }
 
-    private Options ConnectionOptions()
+    private Options ConnectionOptions(string url)
     {
         var wanted = ConnectionFactory.GetDefaultOptions();
-        wanted.Servers = options.Url.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        wanted.Servers = [url];
         wanted.Name = name;
         wanted.AllowReconnect = false;
         wanted.Timeout = (int)options.RequestTimeout.TotalMilliseconds;

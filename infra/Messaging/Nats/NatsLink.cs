@@ -1,9 +1,10 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using NATS.Client;
 
 namespace AgentPlatform.Messaging;
 
-/// <summary>The connection to NATS: it comes up when the server does and comes back when the server does.</summary>
+/// <summary>The connection to NATS: it comes up when a server does, and when its server is gone, cut off or of no use, it moves to the next one.</summary>
 /// <remarks>
 /// One thread owns the connection. It flushes whenever something was published, because the client library by itself would wait for a timer of 1 ms, and
 /// every flush is a PING with its PONG, so that a dead server is noticed within <see cref="MessagingOptions.HeartbeatEvery"/> plus one time-out; the
@@ -12,6 +13,7 @@ namespace AgentPlatform.Messaging;
 public sealed partial class NatsLink : IDisposable
 {
     private readonly MessagingOptions _options;
+    private readonly IReadOnlyList<string> _urls;
     private readonly ILogger<NatsLink> _log;
     private readonly Dialler _dialler;
     private readonly Answers _answers = new();
@@ -20,6 +22,8 @@ public sealed partial class NatsLink : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? _left;
+    private volatile string _url;
+    private long _since;
 
     /// <summary>Begins to connect in the background.</summary>
     /// <param name="name">Shown by the server.</param>
@@ -27,7 +31,12 @@ public sealed partial class NatsLink : IDisposable
     /// <param name="log">Where losses and returns are told.</param>
     public NatsLink(string name, MessagingOptions options, ILogger<NatsLink> log)
     {
-        (_options, _log) = (options, log);
+        (_options, _log, _urls) = (options, log, NatsAddresses.Parse(options.Url));
+
+        // Anywhere but in the same place: else the clients of a cluster all crowd on its first server.
+        var first = options.UrlsInOrder ? 0 : Random.Shared.Next(_urls.Count);
+        _urls = [.. _urls.Skip(first), .. _urls.Take(first)];
+        _url = _urls[0];
         _dialler = new Dialler(name, options, _answers, () => _published.Set(), AsyncError);
         new Thread(Run) { IsBackground = true, Name = "nats" }.Start();
     }
@@ -35,7 +44,10 @@ public sealed partial class NatsLink : IDisposable
     /// <summary>Told after the connection came back: what was asked of the old one must be asked again; subscriptions are in place already.</summary>
     public event Action? Reconnected;
 
-    /// <summary>Whether the server is reachable now.</summary>
+    /// <summary>The server we are connected to, or try next.</summary>
+    public string Url => _url;
+
+    /// <summary>Whether a server is reachable now.</summary>
     public bool IsConnected => _subscriptions.Current is not null;
 
     /// <summary>Waits until a connection stands.</summary>
@@ -49,14 +61,14 @@ public sealed partial class NatsLink : IDisposable
     /// <exception cref="IOException">There is no connection now.</exception>
     public void Publish(string subject, byte[] payload, string? reply = null)
     {
-        var connection = _subscriptions.Current ?? throw new IOException($"NATS at {_options.Url} is not connected");
+        var connection = _subscriptions.Current ?? throw new IOException($"NATS at {_url} is not connected");
         try
         {
             connection.Publish(subject, reply, payload);
         }
         catch (Exception e) when (e is NATSException or ObjectDisposedException or InvalidOperationException)
         {
-            throw new IOException($"NATS at {_options.Url} took no message: {e.Message}", e);
+            throw new IOException($"NATS at {_url} took no message: {e.Message}", e);
         }
 
         _published.Set();
@@ -113,11 +125,14 @@ public sealed partial class NatsLink : IDisposable
         return batch;
     }
 
-    /// <summary>Gives up a server that keeps the connection but does not do its work, such as one cut off from its cluster; another one is tried. Does nothing when there is only one.</summary>
+    /// <summary>
+    /// Gives up a server that keeps the connection but does not do its work, such as one cut off from its cluster, and moves to the next one. Does nothing
+    /// when there is no other, or when this one had less than <see cref="MessagingOptions.RequestTimeout"/> to show what it can.
+    /// </summary>
     /// <param name="cause">For the log.</param>
     public void Leave(string cause)
     {
-        if (_options.Url.Contains(',', StringComparison.Ordinal) && _subscriptions.Current is not null)
+        if (_urls.Count > 1 && IsConnected && Stopwatch.GetElapsedTime(Volatile.Read(ref _since)) >= _options.RequestTimeout)
         {
             _left = cause;
             _published.Set();
@@ -148,11 +163,13 @@ public sealed partial class NatsLink : IDisposable
     {
         for (var again = false; Connect() is { } connection; again = true)
         {
+            _left = null;
+            Volatile.Write(ref _since, Stopwatch.GetTimestamp());
             _subscriptions.MoveTo(connection);
             _connected.TrySetResult();
             if (again)
             {
-                Back(_options.Url);
+                Back(_url);
                 Reconnected?.Invoke();
             }
 
@@ -165,8 +182,10 @@ public sealed partial class NatsLink : IDisposable
                 break;
             }
 
-            Lost(_options.Url, cause);
-            _answers.FailAll(new IOException($"The connection to NATS at {_options.Url} was lost: {cause}"));
+            var left = _url;
+            _url = NatsAddresses.After(_urls, left);
+            Lost(left, cause);
+            _answers.FailAll(new IOException($"The connection to NATS at {left} was lost: {cause}"));
         }
 
         _connected.TrySetCanceled();
@@ -201,21 +220,24 @@ public sealed partial class NatsLink : IDisposable
 
     private IConnection? Connect()
     {
-        for (var warned = false; !_stop.IsCancellationRequested;)
+        for (var tries = 0; !_stop.IsCancellationRequested; tries++)
         {
-            var (connection, cause) = _dialler.Dial();
+            var (connection, cause) = _dialler.Dial(_url);
             if (connection is not null)
             {
                 return connection;
             }
 
-            if (!warned)
+            if (tries < _urls.Count)
             {
-                NotReachable(_options.Url, cause);
-                warned = true;
+                NotReachable(_url, cause);
             }
 
-            _stop.Token.WaitHandle.WaitOne(_options.ReconnectEvery);
+            _url = NatsAddresses.After(_urls, _url);
+            if ((tries + 1) % _urls.Count == 0)
+            {
+                _stop.Token.WaitHandle.WaitOne(_options.ReconnectEvery);
+            }
         }
 
         return null;
@@ -227,7 +249,7 @@ public sealed partial class NatsLink : IDisposable
     [LoggerMessage(2002, LogLevel.Warning, "Lost NATS at {Url}: {Cause}; messages wait in the outbox until it is back")]
     private partial void Lost(string url, string cause);
 
-    [LoggerMessage(2003, LogLevel.Information, "NATS at {Url} is back")]
+    [LoggerMessage(2003, LogLevel.Information, "Connected to NATS again, at {Url}")]
     private partial void Back(string url);
 
     [LoggerMessage(2005, LogLevel.Warning, "NATS reports {Cause} on {Subject}")]
