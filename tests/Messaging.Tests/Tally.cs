@@ -50,6 +50,8 @@ public sealed class TallyService : IAsyncDisposable
 
     public PostgresEventStore Store => _host.Services.GetRequiredService<PostgresEventStore>();
 
+    public NatsLink Nats => _host.Services.GetRequiredService<NatsLink>();
+
     public DeadLetters DeadLetters => _host.Services.GetRequiredService<DeadLetters>();
 
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using AgentPlatform.Provisioning;
 using AgentPlatform.Provisioning.Files;
 using AgentPlatform.Provisioning.Processes;
 using AgentPlatform.Provisioning.Programs;
