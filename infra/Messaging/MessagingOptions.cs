@@ -24,6 +24,9 @@ public sealed record MessagingOptions
     /// <summary>Pause between two tries to connect.</summary>
     public TimeSpan ReconnectEvery { get; init; } = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Bytes that may wait for the network to take them, 64 MiB; a server that lets more pile up counts as gone.</summary>
+    public long UnsentBytesMax { get; init; } = 64L << 20;
+
     /// <summary>Requests that wait for an answer at the same time.</summary>
     public int RequestsPendingMax { get; init; } = 10_000;
 
@@ -146,6 +149,11 @@ public sealed record MessagingOptions
         if (ConcurrencyMax < 1 || HeldMax < ConcurrencyMax)
         {
             throw new InvalidOperationException($"Messaging:HeldMax must be at least ConcurrencyMax, and that at least 1 ({HeldMax}, {ConcurrencyMax})");
+        }
+
+        if (UnsentBytesMax < 1 << 20)
+        {
+            throw new InvalidOperationException($"Messaging:UnsentBytesMax must be at least 1 MiB, what one message may have, not {UnsentBytesMax}");
         }
 
         if (AckWait < TimeSpan.FromSeconds(1) || AckWait < RequestTimeout)

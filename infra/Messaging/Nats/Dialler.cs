@@ -22,7 +22,7 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
                 var token = options.TokenFile is { } file ? File.ReadAllText(file, Encoding.UTF8).Trim() : null;
                 Greeting.Exchange(url, token, options.RequestTimeout);
                 var connection = new ConnectionFactory().CreateConnection(ConnectionOptions(url, token));
-                LastFlush.MayFail(connection);
+                WriteBehind.Under(connection, options.UnsentBytesMax);
                 connection.SubscribeAsync(answers.Pattern, (_, e) => answers.Arrived(e.Message.Subject, e.Message.Data ?? []));
                 connection.Flush((int)options.RequestTimeout.TotalMilliseconds);
                 return connection;
@@ -56,7 +56,7 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
         }
         catch (Exception e) when (e is NATSException or IOException or InvalidOperationException)
         {
-            // It flushes before it closes, and the other end is gone.
+            // The other end is gone.
         }
     }
 
@@ -72,7 +72,7 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
             wanted.Token = token;
         }
 
-        // Wakes the owner of the connection, whose flush then finds out what happened.
+        // Wakes the owner of the connection, whose heartbeat then finds out what happened.
         wanted.DisconnectedEventHandler = (_, _) => noticed();
         wanted.ClosedEventHandler = (_, _) => noticed();
         wanted.AsyncErrorEventHandler = (_, e) => error(e.Error ?? string.Empty, e.Subscription?.Subject ?? string.Empty);

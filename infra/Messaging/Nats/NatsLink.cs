@@ -6,9 +6,9 @@ namespace AgentPlatform.Messaging;
 
 /// <summary>The connection to NATS: it comes up when a server does, and when its server is gone, cut off or of no use, it moves to the next one.</summary>
 /// <remarks>
-/// One thread owns the connection. It flushes whenever something was published, because the client library by itself would wait for a timer of 1 ms, and
-/// every flush is a PING with its PONG, so that a dead server is noticed within <see cref="MessagingOptions.HeartbeatEvery"/> plus one time-out; the
-/// library's own detection takes 15 s, and its reconnect was seen to hang. So we never reconnect: we make a new connection and subscribe again.
+/// One thread owns the connection. It sends a PING and waits for its PONG, so that a dead server is noticed within <see cref="MessagingOptions.HeartbeatEvery"/>
+/// plus one time-out; the library's own detection takes 15 s, and its reconnect was seen to hang. So we never reconnect: we make a new connection and subscribe
+/// again. What is published goes out by <see cref="WriteBehind"/>.
 /// </remarks>
 public sealed partial class NatsLink : IDisposable
 {
@@ -18,7 +18,7 @@ public sealed partial class NatsLink : IDisposable
     private readonly Dialler _dialler;
     private readonly Answers _answers = new();
     private readonly Subscriptions _subscriptions = new();
-    private readonly AutoResetEvent _published = new(initialState: false);
+    private readonly AutoResetEvent _woken = new(initialState: false);
     private readonly CancellationTokenSource _stop = new();
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? _left;
@@ -37,7 +37,7 @@ public sealed partial class NatsLink : IDisposable
         var first = options.UrlsInOrder ? 0 : Random.Shared.Next(_urls.Count);
         _urls = [.. _urls.Skip(first), .. _urls.Take(first)];
         _url = _urls[0];
-        _dialler = new Dialler(name, options, _answers, () => _published.Set(), AsyncError);
+        _dialler = new Dialler(name, options, _answers, () => _woken.Set(), AsyncError);
         new Thread(Run) { IsBackground = true, Name = "nats" }.Start();
     }
 
@@ -70,8 +70,6 @@ public sealed partial class NatsLink : IDisposable
         {
             throw new IOException($"NATS at {_url} took no message: {e.Message}", e);
         }
-
-        _published.Set();
     }
 
     /// <summary>Publishes and waits for one answer.</summary>
@@ -135,19 +133,14 @@ public sealed partial class NatsLink : IDisposable
         if (_urls.Count > 1 && IsConnected && Stopwatch.GetElapsedTime(Volatile.Read(ref _since)) >= _options.RequestTimeout)
         {
             _left = cause;
-            _published.Set();
+            _woken.Set();
         }
     }
 
     /// <summary>Subscribes, now and on every later connection; the handler runs on the subscription's own thread and must not block for long.</summary>
     /// <param name="subject">Subject or pattern.</param>
     /// <param name="handler">Gets subject, reply subject and payload.</param>
-    public IDisposable Subscribe(string subject, Action<string, string?, byte[]> handler)
-    {
-        var subscription = _subscriptions.Add(subject, handler);
-        _published.Set();
-        return subscription;
-    }
+    public IDisposable Subscribe(string subject, Action<string, string?, byte[]> handler) => _subscriptions.Add(subject, handler);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -155,7 +148,7 @@ public sealed partial class NatsLink : IDisposable
         if (!_stop.IsCancellationRequested)
         {
             _stop.Cancel();
-            _published.Set();
+            _woken.Set();
         }
     }
 
@@ -173,7 +166,7 @@ public sealed partial class NatsLink : IDisposable
                 Reconnected?.Invoke();
             }
 
-            var cause = FlushUntilLost(connection);
+            var cause = AliveUntilLost(connection);
             _subscriptions.MoveTo(null);
             Interlocked.Exchange(ref _connected, new(TaskCreationOptions.RunContinuationsAsynchronously));
             Dialler.HangUp(connection);
@@ -191,11 +184,11 @@ public sealed partial class NatsLink : IDisposable
         _connected.TrySetCanceled();
     }
 
-    private string FlushUntilLost(IConnection connection)
+    private string AliveUntilLost(IConnection connection)
     {
         while (true)
         {
-            _published.WaitOne(_options.HeartbeatEvery);
+            _woken.WaitOne(_options.HeartbeatEvery);
             if (_left is { } cause)
             {
                 _left = null;

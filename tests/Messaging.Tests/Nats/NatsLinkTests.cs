@@ -14,7 +14,7 @@ public sealed class NatsLinkTests(Servers servers)
     {
         await using var proxy = FaultyProxy.ForNats(servers.Nats.Port);
         using var connection = (Connection)new ConnectionFactory().CreateConnection($"nats://127.0.0.1:{proxy.Port}");
-        LastFlush.MayFail(connection);
+        WriteBehind.Under(connection, 1 << 20);
 
         var broken = CutAndClose(proxy, connection);
 
@@ -91,6 +91,21 @@ public sealed class NatsLinkTests(Servers servers)
         Assert.InRange(ThreadPool.ThreadCount, 0, before + 30);
     }
 
+    // The library holds the lock that its reader needs while it writes: a writer that waited for the server, which waited for our reader, waited for ever.
+    [Fact]
+    public async Task Publishing_never_waits_for_the_network()
+    {
+        await using var proxy = FaultyProxy.ForNats(servers.Nats.Port);
+        using var link = new NatsLink("test", new MessagingOptions { Url = UrlOf(proxy), RequestTimeout = TimeSpan.FromMinutes(1) }, NullLogger<NatsLink>.Instance);
+        await link.WaitConnected(Ct);
+        proxy.Freeze();
+
+        var published = Task.Run(() => Enumerable.Range(0, 4_000).ToList().ForEach(_ => link.Publish("flood", new byte[10_000])), Ct);
+
+        await published.WaitAsync(TimeSpan.FromSeconds(30), Ct);
+        Assert.True(link.IsConnected);
+    }
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     private static string UrlOf(FaultyProxy proxy) => $"nats://127.0.0.1:{proxy.Port}";
@@ -101,7 +116,7 @@ public sealed class NatsLinkTests(Servers servers)
     /// <returns>Why the library could say no more, before it was closed.</returns>
     private static Exception? CutAndClose(FaultyProxy proxy, Connection connection)
     {
-        lock (LastFlush.Gate(connection))
+        lock (WriteBehind.Gate(connection))
         {
             proxy.Die();
             Exception? broken = null;
