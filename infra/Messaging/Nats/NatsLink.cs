@@ -33,8 +33,8 @@ public sealed partial class NatsLink : IDisposable
     {
         (_options, _log, _urls) = (options, log, NatsAddresses.Parse(options.Url));
 
-        // Anywhere but in the same place: else the clients of a cluster all crowd on its first server.
-        var first = options.UrlsInOrder ? 0 : Random.Shared.Next(_urls.Count);
+        // Processes begin in different places: else the clients of a cluster all crowd on its first server.
+        var first = options.UrlsInOrder ? 0 : Environment.ProcessId % _urls.Count;
         _urls = [.. _urls.Skip(first), .. _urls.Take(first)];
         _url = _urls[0];
         _dialler = new Dialler(name, options, _answers, () => _woken.Set(), AsyncError);
