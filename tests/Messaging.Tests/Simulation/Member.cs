@@ -140,6 +140,8 @@ public sealed class Member(Servers servers, string service, string database, str
         ReconcileEvery = TimeSpan.FromMilliseconds(250),
         GapGrace = TimeSpan.FromSeconds(1),
         FactsGrace = TimeSpan.FromSeconds(1),
+        StuckGrace = TimeSpan.FromSeconds(1),
+        StreamRepairEvery = TimeSpan.FromSeconds(5),
         OutboxBatchMax = 5,
         ResendMax = 4,
 

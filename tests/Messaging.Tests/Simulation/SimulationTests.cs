@@ -35,7 +35,7 @@ public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
             }
             catch (Exception e) when (e is not OutOfMemoryException)
             {
-                failed.Enqueue($"SEEDS={seed} ({Fate.From(seed)}): {e.GetType().Name}: {e.Message}\n{world}\n{await world.Sessions()}");
+                failed.Enqueue($"SEEDS={seed} ({Fate.From(seed)}): {e.GetType().Name}: {e.Message}\n{world}\n{await world.Sessions()}\n{await world.Streams()}");
                 return false;
             }
         });

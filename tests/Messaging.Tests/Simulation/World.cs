@@ -98,6 +98,19 @@ public sealed class World : IAsyncDisposable
         from pg_stat_activity a where a.application_name like '{_streams}%'
         """);
 
+    /// <summary>What JetStream knows of the streams and their consumers.</summary>
+    public async Task<string> Streams()
+    {
+        var seen = new List<string>();
+        foreach (var stream in (string[])[$"{_streams}_{JetStream.Commands}", $"{_streams}_{JetStream.Events}"])
+        {
+            seen.Add($"{await _jetStream.Ask($"STREAM.INFO.{stream}")}");
+            seen.Add($"{await _jetStream.Ask($"CONSUMER.LIST.{stream}")}");
+        }
+
+        return string.Join('\n', seen);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _sender.DisposeAsync();
