@@ -55,7 +55,7 @@ public sealed class StreamRepairTests(Servers servers) : OwnNats
         await Counted(service, times: 5);
         var broken = await Created();
 
-        Directory.Delete(Path.Combine(FilesOf("COMMANDS"), "obs"), recursive: true);
+        Lose(Path.Combine(FilesOf("COMMANDS"), "obs"));
 
         await MadeAnew(broken);
         await service.Send("run-1", CountUp(6, 5));
@@ -133,7 +133,10 @@ public sealed class StreamRepairTests(Servers servers) : OwnNats
 
     private string FilesOf(string stream) => Path.Combine(Nats.StoreFolder, "jetstream", "$G", "streams", stream);
 
-    private void LoseFiles() => Directory.Delete(FilesOf("COMMANDS"), recursive: true);
+    private void LoseFiles() => Lose(FilesOf("COMMANDS"));
+
+    // Moved, not deleted: the server may be writing a file in it.
+    private void Lose(string folder) => Directory.Move(folder, Path.Combine(Nats.StoreFolder, "..", $"lost-{Guid.CreateVersion7():n}"));
 
     private async Task<JsonElement> Ask(string what)
     {

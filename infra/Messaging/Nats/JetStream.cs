@@ -20,6 +20,12 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
     /// <summary>Holds integration events for a while, for every service that wants them.</summary>
     public const string Events = "EVENTS";
 
+    // JetStream's error codes; the first is ours, for the answer without any.
+    private const int NobodyThere = -503;
+    private const int NoPeers = 10005;
+    private const int Unavailable = 10008;
+    private const int NotClustered = 10074;
+
     private readonly ConcurrentDictionary<string, Suspicion> _suspects = new(StringComparer.Ordinal);
     private readonly TimeProvider _time = time ?? TimeProvider.System;
 
@@ -40,7 +46,18 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
     /// <param name="ct">Cancels the wait; the message may be stored all the same.</param>
     /// <exception cref="JetStreamException">The server refused it.</exception>
     /// <exception cref="TimeoutException">No acknowledgement came.</exception>
-    public async Task Publish(string subject, byte[] payload, CancellationToken ct) => CheckStored(await nats.Request(SubjectOf(subject), payload, ct), subject);
+    public async Task Publish(string subject, byte[] payload, CancellationToken ct)
+    {
+        try
+        {
+            CheckStored(await nats.Request(SubjectOf(subject), payload, ct), subject);
+        }
+        catch (Exception e) when (IsUseless(e))
+        {
+            nats.Leave(e.Message);
+            throw;
+        }
+    }
 
     /// <summary>Publishes all at once; JetStream stores them in the order they arrive on the connection, and the acknowledgements overlap.</summary>
     /// <param name="messages">Subjects and bytes.</param>
@@ -61,6 +78,11 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
             {
                 failures[i] = e;
             }
+        }
+
+        if (failures.FirstOrDefault(f => f is not null && IsUseless(f)) is { } useless)
+        {
+            nats.Leave(useless.Message);
         }
 
         return failures;
@@ -130,7 +152,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
         // An empty answer is the server's "no responders": no stream takes this subject.
         if (answer.Length == 0)
         {
-            throw new JetStreamException($"No JetStream stream takes '{subject}'");
+            throw new JetStreamException($"No JetStream stream takes '{subject}'") { ErrorCode = NobodyThere };
         }
 
         // Thousands a second say {"stream":…,"seq":…}; only the others are worth reading.
@@ -205,10 +227,32 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
 
     internal async Task<JsonElement> Ask(string subject, JsonObject? body, CancellationToken ct)
     {
+        try
+        {
+            return await Answer(subject, body, ct);
+        }
+        catch (JetStreamException e) when (e.ErrorCode is NotClustered or NoPeers)
+        {
+            throw new JetStreamException(
+                $"JetStream cannot keep {options.StreamReplicas} copies of a stream ({e.Message}). Messaging:StreamReplicas is 1 for a single NATS server; for {options.StreamReplicas}, as many nodes of one cluster must be up")
+            { ErrorCode = e.ErrorCode };
+        }
+        catch (Exception e) when (IsUseless(e))
+        {
+            nats.Leave(e.Message);
+            throw;
+        }
+    }
+
+    // A node that was cut off from its cluster keeps its clients and does nothing for them: no answer, nobody who takes the message, or "unavailable".
+    private static bool IsUseless(Exception e) => e is TimeoutException or JetStreamException { ErrorCode: NobodyThere or Unavailable };
+
+    private async Task<JsonElement> Answer(string subject, JsonObject? body, CancellationToken ct)
+    {
         var answer = await nats.Request(subject, body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), ct);
         if (answer.Length == 0)
         {
-            throw new JetStreamException("The NATS server runs without JetStream: start it with -js or a jetstream block in its configuration");
+            throw new JetStreamException("The NATS server runs without JetStream: start it with -js or a jetstream block in its configuration") { ErrorCode = NobodyThere };
         }
 
         var json = JsonSerializer.Deserialize<JsonElement>(answer);
@@ -244,6 +288,6 @@ public sealed class JetStreamException(string message) : Exception(message)
     /// <summary>Whether the server misses a file of its own: "store failed" (10077) or "consumer create failed" (10012) for that reason, and not, say, for a full disk.</summary>
     internal bool IsLostFile => ErrorCode is 10077 or 10012 && (Message.Contains("no such file or directory", StringComparison.Ordinal) || Message.Contains("cannot find the", StringComparison.Ordinal));
 
-    /// <summary>JetStream's own error code; 0 when unknown.</summary>
+    /// <summary>JetStream's own error code; 0 when unknown, negative when nobody answered who has codes.</summary>
     public int ErrorCode { get; init; }
 }
