@@ -51,10 +51,11 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
         try
         {
             CheckStored(await nats.Request(SubjectOf(subject), payload, ct), subject);
+            nats.Trust();
         }
         catch (Exception e) when (IsUseless(e))
         {
-            nats.Leave(e.Message);
+            nats.Doubt(e.Message);
             throw;
         }
     }
@@ -82,7 +83,11 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
 
         if (failures.FirstOrDefault(f => f is not null && IsUseless(f)) is { } useless)
         {
-            nats.Leave(useless.Message);
+            nats.Doubt(useless.Message);
+        }
+        else if (failures.Any(f => f is null))
+        {
+            nats.Trust();
         }
 
         return failures;
@@ -229,7 +234,9 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
     {
         try
         {
-            return await Answer(subject, body, ct);
+            var answer = await Answer(subject, body, ct);
+            nats.Trust();
+            return answer;
         }
         catch (JetStreamException e) when (e.ErrorCode is NotClustered or NoPeers)
         {
@@ -239,7 +246,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
         }
         catch (Exception e) when (IsUseless(e))
         {
-            nats.Leave(e.Message);
+            nats.Doubt(e.Message);
             throw;
         }
     }
