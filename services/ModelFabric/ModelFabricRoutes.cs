@@ -4,6 +4,7 @@ using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
 using AgentPlatform.ModelFabric.Telemetry;
+using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Upstream;
 using AgentPlatform.ModelFabric.Wire;
 using AgentPlatform.ModelFabric.Wire.Chat;
@@ -63,6 +64,7 @@ public static class ModelFabricRoutes
         app.MapPost("/v1/embeddings", (HttpContext http, AnswerCall call) => call.Handle(http, EmbeddingsFormat.Instance)).RequireAuthorization(Access.Call);
         app.MapPost("/v1/audio/transcriptions", (HttpContext http, AnswerCall call) => call.Handle(http, TranscriptionsFormat.Instance)).RequireAuthorization(Access.Call);
         app.MapPost("/anthropic/v1/messages", (HttpContext http, AnswerCall call) => call.Handle(http, MessagesFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/tokens/count", CountTokens.Handle).RequireAuthorization(Access.Call);
         app.MapGet("/v1/models", ListModels.InOpenAiForm).RequireAuthorization(Access.Call);
         app.MapGet("/anthropic/v1/models", ListModels.InAnthropicForm).RequireAuthorization(Access.Call);
 
