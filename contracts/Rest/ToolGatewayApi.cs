@@ -145,6 +145,29 @@ public interface IToolGatewayApi
     [Get("v1/invocations/{id}")]
     Task<InvocationView> GetInvocation([Path] InvocationId id, CancellationToken ct = default);
 
+    /// <summary>The policy in force.</summary>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/policy")]
+    Task<PolicyView> GetPolicy(CancellationToken ct = default);
+
+    /// <summary>Puts a policy in force, as a whole; the same text again changes nothing.</summary>
+    /// <param name="request">The policy.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Put("v1/policy")]
+    Task<PolicyView> SetPolicy([Body] SetPolicyRequest request, CancellationToken ct = default);
+
+    /// <summary>What policy would say about a call, and why.</summary>
+    /// <param name="request">The call.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Post("v1/policy/explain")]
+    Task<PolicyExplanation> ExplainPolicy([Body] ExplainPolicyRequest request, CancellationToken ct = default);
+
+    /// <summary>What another policy would have decided about the calls of the past.</summary>
+    /// <param name="request">The policy.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Post("v1/policy/simulate")]
+    Task<PolicySimulation> SimulatePolicy([Body] SimulatePolicyRequest request, CancellationToken ct = default);
+
     /// <summary>Writes one file of a workspace, whole or not at all; the workspace is made if needed.</summary>
     /// <param name="workspace">The workspace.</param>
     /// <param name="path">Relative path.</param>

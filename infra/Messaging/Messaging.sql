@@ -46,11 +46,14 @@ create table if not exists ap_sent (
     primary key (channel, position)
 );
 
--- Moves what is due from ap_outbox to ap_sent and numbers it; returns it in the order it was stored.
+-- Moves what is due from ap_outbox to ap_sent and numbers it; returns it in the order it was stored. In plpgsql, which plans once; a function in SQL plans at every call.
 create or replace function ap_number_due(at timestamptz, rows_max int)
 returns table (channel bigint, "position" bigint, subject varchar, envelope bytea)
-language sql
+language plpgsql
 as $$
+#variable_conflict use_column
+begin
+    return query
     with due as (
         delete from ap_outbox where ap_outbox.position = any (array(
             (select o.position from ap_outbox o where o.deliver_at <= o.created_at order by o.position limit rows_max)
@@ -73,7 +76,13 @@ as $$
         insert into ap_sent (channel, position, subject, envelope, sent_at)
         select c.id, c.last - n.of + n.n, n.subject, n.envelope, at from numbered n join counted c on c.name = n.name
     )
-    select c.id, c.last - n.of + n.n, n.subject, n.envelope from numbered n join counted c on c.name = n.name order by n.stored
+    select c.id, c.last - n.of + n.n, n.subject, n.envelope from numbered n join counted c on c.name = n.name order by n.stored;
+
+    -- A mark alone may be lost in a crash (SentLog.Next); a number that will be published may not.
+    if found then
+        set local synchronous_commit to default;
+    end if;
+end
 $$;
 
 -- Up to which position of a sender's channel a handler is done: everything at or below was handled, is dead, or is lost for good (ap_passed).
@@ -125,7 +134,7 @@ begin
     return found_id;
 end $$;
 
--- Completes a message for a handler, once: a second time violates ap_inbox_once or, after the inbox forgot the row, raises AP003.
+-- Completes a message for a handler where the plain insert (Inbox.Take) did not: the sequencer is new, or the inbox forgot the row, which raises AP003.
 create or replace function ap_inbox_take(message varchar, taker varchar, numbered_by varchar, at_position bigint) returns void language plpgsql as $$
 declare
     its_mark bigint;

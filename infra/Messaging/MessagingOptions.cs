@@ -3,8 +3,11 @@ namespace AgentPlatform.Messaging;
 /// <summary>Bounds and timing of messaging.</summary>
 public sealed record MessagingOptions
 {
-    /// <summary>For example <c>nats://127.0.0.1:7122</c>; several separated by commas.</summary>
+    /// <summary>For example <c>nats://127.0.0.1:7122</c>; the servers of a cluster separated by commas.</summary>
     public required string Url { get; init; }
+
+    /// <summary>Begin with the first of several servers, not with any: for a client that lives beside one of them.</summary>
+    public bool UrlsInOrder { get; init; }
 
     /// <summary>File that holds the NATS token; none when null.</summary>
     public string? TokenFile { get; init; }
@@ -20,6 +23,9 @@ public sealed record MessagingOptions
 
     /// <summary>Pause between two tries to connect.</summary>
     public TimeSpan ReconnectEvery { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Bytes that may wait for the network to take them, 64 MiB; a server that lets more pile up counts as gone.</summary>
+    public long UnsentBytesMax { get; init; } = 64L << 20;
 
     /// <summary>Requests that wait for an answer at the same time.</summary>
     public int RequestsPendingMax { get; init; } = 10_000;
@@ -120,7 +126,7 @@ public sealed record MessagingOptions
     /// <summary>Size at which JetStream drops the oldest integration events, in bytes.</summary>
     public long EventsBytesMax { get; init; } = 4L * 1024 * 1024 * 1024;
 
-    /// <summary>Copies of every JetStream stream: 1, or 3 with three NATS nodes.</summary>
+    /// <summary>Copies of every JetStream stream: 1, or 3 in a cluster of three nodes or more. A stream that is there with another number is changed to this one.</summary>
     public int StreamReplicas { get; init; } = 1;
 
     /// <summary>Events handed to Audit in one message.</summary>
@@ -139,14 +145,15 @@ public sealed record MessagingOptions
     /// <exception cref="InvalidOperationException">Names the options that contradict.</exception>
     public void Validate()
     {
-        if (string.IsNullOrWhiteSpace(Url))
-        {
-            throw new InvalidOperationException("Messaging:Url is empty: set ConnectionStrings__nats, for example nats://127.0.0.1:7122");
-        }
-
+        NatsAddresses.Parse(Url);
         if (ConcurrencyMax < 1 || HeldMax < ConcurrencyMax)
         {
             throw new InvalidOperationException($"Messaging:HeldMax must be at least ConcurrencyMax, and that at least 1 ({HeldMax}, {ConcurrencyMax})");
+        }
+
+        if (UnsentBytesMax < 1 << 20)
+        {
+            throw new InvalidOperationException($"Messaging:UnsentBytesMax must be at least 1 MiB, what one message may have, not {UnsentBytesMax}");
         }
 
         if (AckWait < TimeSpan.FromSeconds(1) || AckWait < RequestTimeout)
@@ -191,9 +198,14 @@ public sealed record MessagingOptions
             throw new InvalidOperationException($"Messaging: DeadLettersKept must be positive, DeadLettersMax and DeadLettersRetriedMax at least 1 ({DeadLettersKept}, {DeadLettersMax}, {DeadLettersRetriedMax})");
         }
 
-        if (AttemptsMax < 1 || DeliveriesMax < AttemptsMax || ConflictsMax < 1 || OutboxBatchMax < 1 || StreamReplicas is < 1 or > 5)
+        if (AttemptsMax < 1 || DeliveriesMax < AttemptsMax || ConflictsMax < 1 || OutboxBatchMax < 1)
         {
-            throw new InvalidOperationException("Messaging: AttemptsMax, ConflictsMax and OutboxBatchMax must be at least 1, DeliveriesMax at least AttemptsMax, StreamReplicas 1 to 5");
+            throw new InvalidOperationException("Messaging: AttemptsMax, ConflictsMax and OutboxBatchMax must be at least 1, DeliveriesMax at least AttemptsMax");
+        }
+
+        if (StreamReplicas is not (1 or 3 or 5))
+        {
+            throw new InvalidOperationException($"Messaging:StreamReplicas is 1, or 3 or 5 in a cluster of at least as many NATS nodes, not {StreamReplicas}: an even number survives no more than the one below it");
         }
     }
 }

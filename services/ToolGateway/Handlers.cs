@@ -11,8 +11,7 @@ internal static class Handlers
     private const int ToolsAtOnceMax = 16;
 
     public static void Register(Bus bus, IServiceProvider services) => bus
-        .On<InvokeTool, Invocation, InvocationEvent>(
-            Invocation.Kind, m => m.Invocation.ToString(), (message, state, context) => services.GetRequiredService<RequestInvocation>().Decide(message, state, context.Now))
+        .Do<InvokeTool>((message, context, ct) => services.GetRequiredService<RequestInvocation>().Handle(message, context, ct), new HandlerOptions { Key = m => ((InvokeTool)m).Invocation.ToString() })
         .On<RequestDecided, Invocation, InvocationEvent>(Invocation.Kind, m => m.Request.ToString(), RequestInvocation.Handle)
         .Do<RunInvocation>((message, context, ct) => services.GetRequiredService<ExecuteInvocation>().Handle(message, context, ct), HandlerOptions.Unordered(ToolsAtOnceMax))
         .Do<CancelInvocation>((message, context, ct) => services.GetRequiredService<StopInvocation>().Handle(message, context, ct), HandlerOptions.Unordered());

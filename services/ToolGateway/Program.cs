@@ -12,13 +12,13 @@ using AgentPlatform.ToolGateway.Usage;
 using AgentPlatform.ToolGateway.Workspaces;
 
 var builder = ServiceHost.CreateBuilder(args, ServiceNames.ToolGateway);
-builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent)), Handlers.Register);
+builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent)), Handlers.Register);
 builder.AddProjections(new ToolUsageProjection());
 builder.Services
     .AddSingleton(WorkspaceFolders.From(builder.Configuration))
     .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))
     .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
-    .AddSingleton(new PolicyEngine(PolicyEngine.Default))
+    .AddSingleton<PolicyBook>().AddSingleton<SimulatePolicy>()
     .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
 
 var app = builder.BuildService();
@@ -26,5 +26,6 @@ var app = builder.BuildService();
 // Built before the first request: a name clash or a broken schema stops the start, and nobody waits for the schemas later.
 app.Services.GetRequiredService<ToolRegistry>();
 app.MapTools();
+app.MapPolicy();
 app.MapWorkspaces();
 app.Run();

@@ -56,6 +56,14 @@ public static class Samples
         ["discard-dead-letter"] = new DiscardDeadLetter("the run was stopped long ago"),
         ["invoke-request"] = new InvokeRequest("files.read", Json("""{"path":"a.txt"}"""), Workspace, Invocation),
         ["invocation-view"] = new InvocationView(Invocation, "files.read@1", InvocationState.Settled, new VerdictView(Verdict.Allow, "workspace-files", "stays in the run's own workspace"), 1, Run, "read", Noon, Noon.AddSeconds(1), Completed),
+        ["policy"] = new PolicyView(3, Hash, "anna", Noon, "rules: []", Json("""[{"name":"privilege"}]"""), Verdict.Deny),
+        ["set-policy"] = new SetPolicyRequest("rules: []", 2),
+        ["explain-policy"] = new ExplainPolicyRequest("files.read", Json("""{"path":"a.txt"}"""), "developer", "anna", true, "rules: []"),
+        ["policy-explanation"] = new PolicyExplanation(
+            new VerdictView(Verdict.Ask, "secret-files", "such files usually hold keys"), 3, [new RuleExplanation("secret-files", Verdict.Ask, true, null), new RuleExplanation("deletions", Verdict.Ask, false, "tools")]),
+        ["simulate-policy"] = new SimulatePolicyRequest("rules: []", "638040"),
+        ["policy-simulation"] = new PolicySimulation(
+            5, 1, [new PolicyDifference(Invocation, "files.read@1", Noon, new VerdictView(Verdict.Allow, "a", "b"), new VerdictView(Verdict.Deny, "default", "no rule"))], "638040"),
         ["workspace-file"] = new WorkspaceFile("out/report.md", 1234),
         ["request-view"] = new RequestView(Request, RequestKind.Approval, RequestState.Approved, "Publish?", "To everybody.", Hash, Run, "publish", $"run/{Run}", Noon, Noon.AddHours(1), "anna", "go", Noon.AddMinutes(1)),
         ["decide-request"] = new DecideRequest(Decision.Deny, "not yet"),

@@ -189,8 +189,10 @@ public sealed partial class HandlerHost(
             await handler.Handle(_services, message, context, ct);
             if (!context.IsCompleted)
             {
-                // A message that changed nothing was handled all the same; without this it would look lost.
-                await Inbox.Store(store.Database, ct, Inbox.Take(envelope, handler.Consumer));
+                // A message that changed nothing was handled all the same; without this it would look lost. As a unit of work it shares its commit with others.
+                var mark = store.Open();
+                context.Complete(mark);
+                await mark.SaveChanges(ct);
             }
 
             await faults.Reach(FaultPoint.Handled);

@@ -8,13 +8,23 @@ namespace AgentPlatform.Messaging;
 /// <summary>The receiver's memory: which messages took effect, and which never will.</summary>
 internal static class Inbox
 {
+    // The usual case in one plan that is made once; what it leaves over goes the long way through the function.
+    private const string TakeOnce =
+        """
+        with taken as (
+            insert into ap_inbox (message_id, handler, mark, position)
+            select $1, $2, m.id, $4 from ap_marks m where m.handler = $2 and m.sequencer = $3 and (m.settled < $4 or m.settled is null)
+            returning 1)
+        select ap_inbox_take($1, $2, $3, $4) where not exists (select from taken)
+        """;
+
     /// <summary>Marks a message as handled, in the transaction of its effect; a second time is an error that <see cref="KnowsAlready"/> tells.</summary>
-    public static NpgsqlBatchCommand Take(CloudEvent envelope, string handler) => new("select ap_inbox_take($1, $2, $3, $4)")
+    public static NpgsqlBatchCommand Take(CloudEvent envelope, string handler) => new(TakeOnce)
     {
         Parameters =
         {
-            new() { Value = envelope.Id },
-            new() { Value = handler },
+            new() { Value = envelope.Id, NpgsqlDbType = NpgsqlDbType.Varchar },
+            new() { Value = handler, NpgsqlDbType = NpgsqlDbType.Varchar },
             new() { Value = (object?)envelope.Sequencer ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar },
             new() { Value = PositionOf(envelope) is { } position ? position : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint },
         },

@@ -15,6 +15,12 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     /// <summary>Holds integration events for a while, for every service that wants them.</summary>
     public const string Events = "EVENTS";
 
+    // JetStream's error codes; the first is ours, for the answer without any.
+    private const int NobodyThere = -503;
+    private const int NoPeers = 10005;
+    private const int Unavailable = 10008;
+    private const int NotClustered = 10074;
+
     /// <summary>Makes both streams, or leaves them as they are.</summary>
     /// <param name="ct">Cancels.</param>
     public async Task EnsureStreams(CancellationToken ct)
@@ -29,7 +35,18 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     /// <param name="ct">Cancels the wait; the message may be stored all the same.</param>
     /// <exception cref="JetStreamException">The server refused it.</exception>
     /// <exception cref="TimeoutException">No acknowledgement came.</exception>
-    public async Task Publish(string subject, byte[] payload, CancellationToken ct) => CheckStored(await nats.Request(SubjectOf(subject), payload, ct), subject);
+    public async Task Publish(string subject, byte[] payload, CancellationToken ct)
+    {
+        try
+        {
+            CheckStored(await nats.Request(SubjectOf(subject), payload, ct), subject);
+        }
+        catch (Exception e) when (IsUseless(e))
+        {
+            nats.Leave(e.Message);
+            throw;
+        }
+    }
 
     /// <summary>Publishes all at once; JetStream stores them in the order they arrive on the connection, and the acknowledgements overlap.</summary>
     /// <param name="messages">Subjects and bytes.</param>
@@ -50,6 +67,11 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
             {
                 failures[i] = e;
             }
+        }
+
+        if (failures.FirstOrDefault(f => f is not null && IsUseless(f)) is { } useless)
+        {
+            nats.Leave(useless.Message);
         }
 
         return failures;
@@ -109,7 +131,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
         // An empty answer is the server's "no responders": no stream takes this subject.
         if (answer.Length == 0)
         {
-            throw new JetStreamException($"No JetStream stream takes '{subject}'");
+            throw new JetStreamException($"No JetStream stream takes '{subject}'") { ErrorCode = NobodyThere };
         }
 
         // Thousands a second say {"stream":…,"seq":…}; only the others are worth reading.
@@ -145,10 +167,32 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
 
     private async Task<JsonElement> Ask(string subject, JsonObject? body, CancellationToken ct)
     {
+        try
+        {
+            return await Answer(subject, body, ct);
+        }
+        catch (JetStreamException e) when (e.ErrorCode is NotClustered or NoPeers)
+        {
+            throw new JetStreamException(
+                $"JetStream cannot keep {options.StreamReplicas} copies of a stream ({e.Message}). Messaging:StreamReplicas is 1 for a single NATS server; for {options.StreamReplicas}, as many nodes of one cluster must be up")
+            { ErrorCode = e.ErrorCode };
+        }
+        catch (Exception e) when (IsUseless(e))
+        {
+            nats.Leave(e.Message);
+            throw;
+        }
+    }
+
+    // A node that was cut off from its cluster keeps its clients and does nothing for them: no answer, nobody who takes the message, or "unavailable".
+    private static bool IsUseless(Exception e) => e is TimeoutException or JetStreamException { ErrorCode: NobodyThere or Unavailable };
+
+    private async Task<JsonElement> Answer(string subject, JsonObject? body, CancellationToken ct)
+    {
         var answer = await nats.Request(subject, body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), ct);
         if (answer.Length == 0)
         {
-            throw new JetStreamException("The NATS server runs without JetStream: start it with -js or a jetstream block in its configuration");
+            throw new JetStreamException("The NATS server runs without JetStream: start it with -js or a jetstream block in its configuration") { ErrorCode = NobodyThere };
         }
 
         var json = JsonSerializer.Deserialize<JsonElement>(answer);
@@ -173,6 +217,6 @@ public sealed class JetStreamException(string message) : Exception(message)
     /// <summary>Whether the consumer or its stream is not there, or not yet.</summary>
     public bool IsNotThere => ErrorCode is 10014 or 10059;
 
-    /// <summary>JetStream's own error code; 0 when unknown.</summary>
+    /// <summary>JetStream's own error code; 0 when unknown, negative when nobody answered who has codes.</summary>
     public int ErrorCode { get; init; }
 }

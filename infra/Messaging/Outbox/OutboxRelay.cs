@@ -94,7 +94,6 @@ public sealed partial class OutboxRelay(
         if (failed is not null)
         {
             await _sent.Mark(published, ct);
-            nats.Leave(failed.Message);
             throw new TimeoutException($"{failures.Count(f => f is not null)} of {rows.Count} messages were not acknowledged: {failed.Message}", failed);
         }
 

@@ -41,6 +41,7 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
         }
 
         var now = time.GetUtcNow();
+        var rows = new Rows(messages.Count);
         foreach (var outgoing in messages)
         {
             var (message, delay) = outgoing switch
@@ -49,13 +50,14 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
                 IMessage m => (m, TimeSpan.Zero),
                 _ => throw new ArgumentException($"{outgoing.GetType().Name} is no message: contracts implement ICommand or IIntegrationEvent", nameof(messages)),
             };
-            session.Enlist(Insert(message, session, now, now + delay));
+            Add(rows, message, session, now, now + delay);
         }
 
+        session.Enlist(rows.Insert(now));
         session.AfterCommit(wake.Stored);
     }
 
-    private NpgsqlBatchCommand Insert(IMessage message, IEventSession session, DateTimeOffset now, DateTimeOffset deliverAt)
+    private void Add(Rows rows, IMessage message, IEventSession session, DateTimeOffset now, DateTimeOffset deliverAt)
     {
         var id = Guid.CreateVersion7(now);
         var subject = Subjects.Of(message);
@@ -65,14 +67,36 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
         var envelope = new CloudEvent(
             id.ToString(), $"/{service}", Subjects.TypeName(type), subject, now, Activity.Current?.Id, session.CorrelationId, session.CausationId,
             JsonSerializer.SerializeToElement(message, type, ContractJson.Options));
-        return new NpgsqlBatchCommand("insert into ap_outbox (id, subject, envelope, deliver_at, created_at) values ($1, $2, $3, $4, $5)")
+        rows.Ids.Add(id);
+        rows.Subjects.Add(subject);
+        rows.Envelopes.Add(JsonSerializer.SerializeToUtf8Bytes(envelope, ContractJson.Options));
+        rows.DeliverAt.Add(deliverAt);
+    }
+
+    /// <summary>The messages of one unit of work: one statement, however many they are.</summary>
+    private sealed class Rows(int count)
+    {
+        public List<Guid> Ids { get; } = new(count);
+
+        public List<string> Subjects { get; } = new(count);
+
+        public List<byte[]> Envelopes { get; } = new(count);
+
+        public List<DateTimeOffset> DeliverAt { get; } = new(count);
+
+        // The relay takes messages in the order of their positions, so they are drawn in the order the messages came.
+        public NpgsqlBatchCommand Insert(DateTimeOffset now) => new(
+            """
+            insert into ap_outbox (id, subject, envelope, deliver_at, created_at)
+            select m.id, m.subject, m.envelope, m.deliver_at, $5 from unnest($1, $2, $3, $4) with ordinality as m (id, subject, envelope, deliver_at, n) order by m.n
+            """)
         {
             Parameters =
             {
-                new() { Value = id },
-                new() { Value = subject },
-                new() { Value = JsonSerializer.SerializeToUtf8Bytes(envelope, ContractJson.Options) },
-                new() { Value = deliverAt, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+                new() { Value = Ids.ToArray() },
+                new() { Value = Subjects.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
+                new() { Value = Envelopes.ToArray() },
+                new() { Value = DeliverAt.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
                 new() { Value = now, NpgsqlDbType = NpgsqlDbType.TimestampTz },
             },
         };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace AgentPlatform.Cli.Commands;
 
@@ -35,6 +36,19 @@ internal sealed class Shared
 
 internal static class Arguments
 {
+    /// <summary>JSON in an option.</summary>
+    public static JsonElement Json(string option, string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<JsonElement>(text);
+        }
+        catch (JsonException e)
+        {
+            throw new CliException(ExitCode.WrongUse, $"{option} is no JSON: {e.Message}");
+        }
+    }
+
     /// <summary>An id that is checked before anything is asked.</summary>
     public static Argument<T> Id<T>(string name, string description)
         where T : struct, IParsable<T> => new(name)

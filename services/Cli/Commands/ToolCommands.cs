@@ -27,7 +27,7 @@ internal static class ToolCommands
         var workspace = new Option<string?>("--workspace") { Description = "Id of the workspace to work in; a new one when absent" };
         return shared.Action(new Command("call", "Call a tool, under the same policy as everybody") { tool, arguments, workspace }, async (parsed, platform, say, ct) =>
         {
-            var request = new InvokeRequest(parsed.GetRequiredValue(tool), Json(parsed.GetRequiredValue(arguments)), Workspace(parsed.GetValue(workspace)));
+            var request = new InvokeRequest(parsed.GetRequiredValue(tool), Arguments.Json("--arguments", parsed.GetRequiredValue(arguments)), Workspace(parsed.GetValue(workspace)));
             var view = await platform.ToolGateway.Invoke(request, ct);
             say.Answer(view, v =>
             {
@@ -37,18 +37,6 @@ internal static class ToolCommands
             });
             return view.Outcome is { Status: not ToolOutcomeStatus.Completed } ? ExitCode.Failed : ExitCode.Done;
         });
-    }
-
-    private static JsonElement Json(string text)
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<JsonElement>(text);
-        }
-        catch (JsonException e)
-        {
-            throw new CliException(ExitCode.WrongUse, $"--arguments is no JSON: {e.Message}");
-        }
     }
 
     private static WorkspaceId Workspace(string? text) =>

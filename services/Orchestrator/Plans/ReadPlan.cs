@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentPlatform.Contracts;
+using AgentPlatform.ServiceDefaults;
 using NJsonSchema;
 using NJsonSchema.Validation;
 
@@ -34,7 +35,7 @@ public static class ReadPlan
             throw new InvalidPlanException($"The plan has {text.Length} characters; {CharactersMax} are allowed. Move large texts into input files");
         }
 
-        var json = sent.ValueKind == JsonValueKind.String ? YamlToJson.Read(text) : Parse(text);
+        var json = sent.ValueKind == JsonValueKind.String ? Yaml(text) : Parse(text);
         if (json is not JsonObject plan)
         {
             throw new InvalidPlanException("A plan is a mapping with 'name' and 'tasks'");
@@ -49,6 +50,18 @@ public static class ReadPlan
         {
             // What a schema cannot say, such as a number that is larger than any number.
             throw new InvalidPlanException($"The plan holds a value that cannot be read: {e.Message}");
+        }
+    }
+
+    private static JsonNode? Yaml(string text)
+    {
+        try
+        {
+            return YamlToJson.Read(text, "plan");
+        }
+        catch (InvalidYamlException e)
+        {
+            throw new InvalidPlanException(e.Message);
         }
     }
 

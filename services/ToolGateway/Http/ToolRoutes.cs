@@ -2,16 +2,14 @@ using System.Security.Claims;
 using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
-using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Invocations;
-using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Usage;
 
 namespace AgentPlatform.ToolGateway.Http;
 
-/// <summary><c>/v1/tools</c>, <c>/v1/invocations</c>, <c>/v1/policy</c>.</summary>
+/// <summary><c>/v1/tools</c>, <c>/v1/invocations</c>.</summary>
 internal static class ToolRoutes
 {
     // Long enough for most tools; a caller that wants to know later asks for the invocation.
@@ -25,8 +23,6 @@ internal static class ToolRoutes
         app.MapGet("/v1/tools/usage", Usage).RequireAuthorization(Access.Read);
         app.MapPost("/v1/invocations", Invoke).RequireAuthorization(Access.Call);
         app.MapGet("/v1/invocations/{id}", Get).RequireAuthorization(Access.Read);
-        app.MapGet("/v1/policy", (PolicyEngine policy) => new { rules = policy.Rules, otherwise = Verdict.Deny }).RequireAuthorization(Access.Read);
-        app.MapPost("/v1/policy/explain", Explain).RequireAuthorization(Access.Read);
     }
 
     private static async Task<Page<ToolUsageView>> Usage(IEventStore store, CancellationToken ct, string? after = null, int limit = 100)
@@ -44,19 +40,23 @@ internal static class ToolRoutes
     }
 
     private static async Task<IResult> Invoke(
-        InvokeRequest request, RequestInvocation intake, DecisionWriter writer, IEventStore store, ClaimsPrincipal who, TimeProvider time, CancellationToken ct)
+        InvokeRequest request, RequestInvocation intake, IEventStore store, ClaimsPrincipal who, TimeProvider time, CancellationToken ct)
     {
         var id = request.Invocation ?? InvocationId.New();
         var call = new InvokeTool(
             id, request.Workspace, Run: null, Task: null, Attempt: 1, request.Tool, request.Arguments ?? JsonSerializer.SerializeToElement(new { }), who.Identity?.Name ?? "unknown",
             who.FindFirstValue(ClaimTypes.Role) ?? "unknown", Idempotent: false, TimeoutSeconds: null);
-        await writer.Write(
-            Invocation.Kind,
-            id.ToString(),
-            known => known is Invocation.Known { Request: var before } && CallHash.Of(before.ToolId, call) != before.CallHash
-                ? throw new ProblemException(409, "invocation-differs", $"The invocation {id} exists with another tool, workspace or other arguments; use a new id")
-                : intake.Decide(call, known, time.GetUtcNow()),
+        await intake.Take(
+            call,
+            time.GetUtcNow(),
             session => session.CorrelationId = id.ToString(),
+            known =>
+            {
+                if (known is Invocation.Known { Request: var before } && CallHash.Of(before.ToolId, call) != before.CallHash)
+                {
+                    throw new ProblemException(409, "invocation-differs", $"The invocation {id} exists with another tool, workspace or other arguments; use a new id");
+                }
+            },
             ct);
         var view = await WaitUntilSettled(id, store, ct);
         return view.State == InvocationState.Settled ? TypedResults.Ok(view) : TypedResults.Accepted($"/v1/invocations/{id}", view);
@@ -88,9 +88,4 @@ internal static class ToolRoutes
             }
         }
     }
-
-    private static VerdictView Explain(ExplainRequest request, PolicyEngine policy, ToolRegistry registry) =>
-        registry.Find(request.Tool) is { } tool ? policy.Decide(tool.Spec, request.Role ?? "developer") : throw ProblemException.NotFound("tool", request.Tool);
-
-    private sealed record ExplainRequest(string Tool, string? Role = null);
 }

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
+using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Toolkits;
 using AgentPlatform.ToolGateway.Workspaces;
@@ -14,7 +16,7 @@ namespace AgentPlatform.ToolGateway.Invocations;
 /// between: what may be repeated is run again, anything else is left to a human.
 /// </summary>
 internal sealed partial class ExecuteInvocation(
-    DecisionWriter writer, ToolRegistry registry, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, TimeProvider time, ILogger<ExecuteInvocation> log)
+    IEventStore store, DecisionWriter writer, ToolRegistry registry, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, TimeProvider time, ILogger<ExecuteInvocation> log)
 {
     /// <summary>Bytes of content that travel in messages; more goes into a file of the workspace.</summary>
     private const int ContentBytesMax = 128 * 1024;
@@ -45,7 +47,20 @@ internal sealed partial class ExecuteInvocation(
     private async Task Run(InvocationId id, MessageContext context, RunningCalls.Call call, CancellationToken ct)
     {
         // Written by whoever gets here first; the expected version lets only one of two processes start it.
-        var (state, _) = await writer.Write(Invocation.Kind, id.ToString(), known => Begin(known, time.GetUtcNow()), context.Follow, ct);
+        var cameIn = await WillComeIn(id, ct);
+        var (state, _) = await writer.Write(
+            Invocation.Kind,
+            id.ToString(),
+            known => Begin(known, time.GetUtcNow()),
+            session =>
+            {
+                context.Follow(session);
+                if (cameIn is var (workspace, fact))
+                {
+                    session.Append(Taint.Kind.StreamId(workspace), ExpectedVersion.Any, fact);
+                }
+            },
+            ct);
         if (state is not Invocation.Running started)
         {
             return;
@@ -69,6 +84,18 @@ internal sealed partial class ExecuteInvocation(
         }
 
         await Settle(started, outcome with { DurationMs = time.GetElapsedTime(begun).TotalMilliseconds }, context, ct);
+    }
+
+    // Told with the start, not with the end: what a tool brings in may lie in the workspace before anybody hears of its result.
+    private async Task<(string Workspace, TaintEvent.CameIn Fact)?> WillComeIn(InvocationId id, CancellationToken ct)
+    {
+        if ((await store.Aggregate(Invocation.Kind, id.ToString(), ct)).State is not Invocation.Known { Request: var request } || registry.Find(request.ToolId) is not { Spec.OpenWorld: true })
+        {
+            return null;
+        }
+
+        var workspace = request.Call.Workspace.ToString();
+        return (await store.Aggregate(Taint.Kind, workspace, ct)).State is Taint.Tainted ? null : (workspace, new TaintEvent.CameIn(id, request.ToolId, time.GetUtcNow()));
     }
 
     private async Task Settle(Invocation.Running started, ToolOutcome outcome, MessageContext context, CancellationToken ct)

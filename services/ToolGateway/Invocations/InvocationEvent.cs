@@ -14,9 +14,9 @@ public abstract record InvocationEvent
     [StoredAs("invocation-requested.1")]
     public sealed record Requested(InvokeTool Call, string ToolId, string CallHash, DateTimeOffset At) : InvocationEvent;
 
-    /// <summary>Policy spoke.</summary>
+    /// <summary>Policy spoke: which version of it, and whether content from outside had come into the workspace before.</summary>
     [StoredAs("invocation-decided.1")]
-    public sealed record Decided(VerdictView Verdict, DateTimeOffset At) : InvocationEvent;
+    public sealed record Decided(VerdictView Verdict, DateTimeOffset At, long Policy = 0, bool Tainted = false) : InvocationEvent;
 
     /// <summary>A human is asked; the request carries the invocation's own id.</summary>
     [StoredAs("invocation-approval-asked.1")]

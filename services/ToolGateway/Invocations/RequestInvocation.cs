@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
@@ -10,14 +11,51 @@ namespace AgentPlatform.ToolGateway.Invocations;
 [Command(ServiceNames.ToolGateway, "run-invocation")]
 public sealed record RunInvocation(InvocationId Invocation) : ICommand;
 
+/// <summary>What a call is judged by.</summary>
+/// <param name="Engine">The rules.</param>
+/// <param name="Version">Which version of the policy they are.</param>
+/// <param name="Tainted">Whether content from outside came into the workspace before.</param>
+public sealed record Judge(PolicyEngine Engine, long Version, bool Tainted);
+
 /// <summary>Takes a call in: record it, ask policy, and go on, ask a human, or refuse.</summary>
 /// <param name="registry">The tools.</param>
-/// <param name="policy">The rules.</param>
-public sealed class RequestInvocation(ToolRegistry registry, PolicyEngine policy)
+/// <param name="book">The policy in force.</param>
+/// <param name="store">What came into the workspaces.</param>
+/// <param name="writer">Stores what was decided.</param>
+public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IEventStore store, DecisionWriter writer)
 {
-    public (InvocationEvent[] Facts, object[] Outgoing) Decide(InvokeTool call, Invocation invocation, DateTimeOffset now)
+    public Task Handle(InvokeTool message, MessageContext context, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return Take(message, context.Now, context.Complete, _ => { }, ct);
+    }
+
+    /// <summary>Judges a call by what holds now and stores what came of it.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="now">The clock.</param>
+    /// <param name="prepare">Sets correlation, marks the inbox.</param>
+    /// <param name="check">Refuses by throwing, before anything is decided.</param>
+    /// <param name="ct">Cancels.</param>
+    public async Task Take(InvokeTool call, DateTimeOffset now, Action<IPostgresSession> prepare, Action<Invocation> check, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(call);
+        var policy = await book.Current(ct);
+        var (taint, _) = await store.Aggregate(Taint.Kind, call.Workspace.ToString(), ct);
+        var judge = new Judge(policy.Engine, policy.Number, taint is Taint.Tainted);
+        await writer.Write(
+            Invocation.Kind,
+            call.Invocation.ToString(),
+            known =>
+            {
+                check(known);
+                return Decide(registry, judge, call, known, now);
+            },
+            prepare,
+            ct);
+    }
+
+    internal static (InvocationEvent[] Facts, object[] Outgoing) Decide(ToolRegistry registry, Judge judge, InvokeTool call, Invocation invocation, DateTimeOffset now)
+    {
         if (invocation is Invocation.Ended told)
         {
             // The caller may have lost the answer; it gets the same one again.
@@ -41,8 +79,8 @@ public sealed class RequestInvocation(ToolRegistry registry, PolicyEngine policy
 
         var hash = CallHash.Of(tool.Spec.Id, call);
         var requested = new InvocationEvent.Requested(call, tool.Spec.Id, hash, now);
-        var verdict = policy.Decide(tool.Spec, call.Role);
-        var decided = new InvocationEvent.Decided(verdict, now);
+        var verdict = judge.Engine.Decide(PolicyCall.Of(tool.Spec, call.Arguments, call.Role, call.Principal, judge.Tainted, now));
+        var decided = new InvocationEvent.Decided(verdict, now, judge.Version, judge.Tainted);
         switch (verdict.Verdict)
         {
             case Verdict.Allow:

@@ -1,47 +1,80 @@
 using AgentPlatform.Contracts;
-using AgentPlatform.ToolGateway.Toolkits;
 
 namespace AgentPlatform.ToolGateway.Policy;
 
-/// <summary>Says allow, ask or deny for a call: every rule that is about it speaks, the strictest wins; where none speaks, the answer is deny.</summary>
+/// <summary>
+/// Says allow, ask or deny for a call: every rule that is about it speaks, the strictest wins; where no rule of the policy speaks, the answer is deny. The rails
+/// (<c>rails.yaml</c>) speak before any policy and only tighten.
+/// </summary>
 public sealed class PolicyEngine
 {
+    /// <summary>Named where no rule spoke.</summary>
+    public const string Default = "default";
+
+    private static readonly CompiledRule[] Rails = [.. ReadPolicy.Shipped("rails.yaml").Rules.Select(rule => new CompiledRule(rule))];
+
+    private readonly CompiledRule[] _rules;
+
+    /// <exception cref="InvalidPolicyException">Says everything that is wrong.</exception>
     public PolicyEngine(IReadOnlyList<PolicyRule> rules)
     {
+        var errors = new List<string>();
+        var compiled = new List<CompiledRule>();
         foreach (var rule in rules)
         {
-            rule.CheckExamples();
+            try
+            {
+                compiled.Add(new CompiledRule(rule));
+            }
+            catch (InvalidPolicyException e)
+            {
+                errors.AddRange(e.Errors);
+            }
         }
 
-        Rules = rules;
+        errors.AddRange(rules.GroupBy(r => r.Name).Where(g => g.Count() > 1).Select(g => $"rule '{g.Key}' stands there {g.Count()} times; a verdict names one rule"));
+        errors.AddRange(Rails.Where(rail => rules.Any(r => r.Name == rail.Rule.Name)).Select(rail => $"rule '{rail.Rule.Name}' has the name of a rail; rails cannot be replaced"));
+        _rules = errors.Count == 0 ? [.. compiled] : throw new InvalidPolicyException(errors);
     }
 
-    /// <summary>The rules in force.</summary>
-    public IReadOnlyList<PolicyRule> Rules { get; }
+    /// <summary>What holds when nobody configured anything.</summary>
+    public static PolicyDocument Shipped { get; } = ReadPolicy.Shipped("default.yaml");
 
-    /// <summary>What holds when nobody configured anything: what stays in the workspace goes, what cannot be undone is asked, the open world is closed.</summary>
-    public static IReadOnlyList<PolicyRule> Default { get; } =
-    [
-        new("workspace-files", "files.*", Verdict.Allow, "stays in the run's own workspace") { Fits = ["files.read", "files.write"], DoesNotFit = ["shell.run"] },
-        new("deletions", "files.delete", Verdict.Ask, "a deleted file cannot be had back") { Fits = ["files.delete"], DoesNotFit = ["files.write"] },
-        new("documents", "documents.*", Verdict.Allow, "reads and writes documents of the run's own workspace") { Fits = ["documents.to_markdown"], DoesNotFit = ["files.read"] },
-        new("checks", "checks.*", Verdict.Allow, "only looks") { Fits = ["checks.verify"], DoesNotFit = ["shell.run"] },
-        new("confined-shell", "shell.run", Verdict.Allow, "runs confined: no network, no secrets, only the workspace to write to, bounded in time, memory and processes")
-        {
-            Fits = ["shell.run"], DoesNotFit = ["files.read"],
-        },
-    ];
+    /// <summary>The rules in force, rails first.</summary>
+    public IEnumerable<PolicyRule> Rules => Rails.Concat(_rules).Select(r => r.Rule);
 
-    public VerdictView Decide(ToolSpec tool, string role)
+    public VerdictView Decide(PolicyCall call)
     {
-        ArgumentNullException.ThrowIfNull(tool);
-        var speaking = Rules.Where(rule => rule.IsAbout(tool.FullName, role)).ToList();
-        if (speaking.Count == 0)
+        ArgumentNullException.ThrowIfNull(call);
+        var (strictest, allowed) = (default(PolicyRule), false);
+        foreach (var rail in Rails)
         {
-            return new VerdictView(Verdict.Deny, "default", $"no rule allows '{tool.FullName}' for the role '{role}'");
+            Hear(rail);
         }
 
-        var strictest = speaking.MaxBy(rule => rule.Verdict)!;
-        return new VerdictView(strictest.Verdict, strictest.Name, strictest.Because);
+        foreach (var rule in _rules)
+        {
+            allowed |= Hear(rule);
+        }
+
+        return allowed || strictest is { Verdict: Verdict.Deny }
+            ? new VerdictView(strictest!.Verdict, strictest.Name, strictest.Because)
+            : new VerdictView(Verdict.Deny, Default, $"no rule allows '{call.Tool}' for the role '{call.Role}'");
+
+        bool Hear(CompiledRule rule)
+        {
+            if (rule.WhyNot(call) is not null)
+            {
+                return false;
+            }
+
+            // The first among equals, so that the order of the rules says which one is named.
+            strictest = strictest is null || rule.Rule.Verdict > strictest.Verdict ? rule.Rule : strictest;
+            return true;
+        }
     }
+
+    /// <summary>What each rule has to say, and the first condition that keeps it silent.</summary>
+    public IReadOnlyList<RuleExplanation> Explain(PolicyCall call) =>
+        [.. Rails.Select(rule => (rule, true)).Concat(_rules.Select(rule => (rule, false))).Select(r => new RuleExplanation(r.rule.Rule.Name, r.rule.Rule.Verdict, r.Item2, r.rule.WhyNot(call)))];
 }

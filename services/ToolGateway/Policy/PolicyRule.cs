@@ -1,34 +1,126 @@
-using System.IO.Enumeration;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using AgentPlatform.Contracts;
 
 namespace AgentPlatform.ToolGateway.Policy;
 
-/// <summary>One rule: which calls it is about, what it says, and why. Its own examples are checked when it is loaded.</summary>
-/// <param name="Name">Named in every verdict.</param>
-/// <param name="Tool">Tool name or pattern, such as <c>files.*</c>.</param>
-/// <param name="Verdict">What it says.</param>
-/// <param name="Because">The reason that people get to read.</param>
-public sealed record PolicyRule(string Name, string Tool, Verdict Verdict, string Because)
+/// <summary>A policy as its author wrote it: <c>contracts/schemas/policy.schema.json</c> is the form.</summary>
+/// <param name="Rules">In any order; the strictest that speaks wins.</param>
+public sealed record PolicyDocument(PolicyRule[] Rules);
+
+/// <summary>One rule: which calls it is about, what it says, and why. It is about a call when every condition that it has holds.</summary>
+public sealed record PolicyRule
 {
-    /// <summary>Role or pattern; every role when absent.</summary>
-    public string Role { get; init; } = "*";
+    /// <summary>Unique; named in every verdict.</summary>
+    public required string Name { get; init; }
 
-    /// <summary>Tool names that the rule must be about.</summary>
-    public string[] Fits { get; init; } = [];
+    /// <summary>Names or patterns, such as <c>files.*</c>; one must fit.</summary>
+    public required string[] Tools { get; init; }
 
-    /// <summary>Tool names that it must not be about.</summary>
-    public string[] DoesNotFit { get; init; } = [];
+    /// <summary>What it says.</summary>
+    public required Verdict Verdict { get; init; }
 
-    public bool IsAbout(string tool, string role) =>
-        FileSystemName.MatchesSimpleExpression(Tool, tool, ignoreCase: false) && FileSystemName.MatchesSimpleExpression(Role, role, ignoreCase: false);
+    /// <summary>The reason that people get to read.</summary>
+    public required string Because { get; init; }
 
-    /// <exception cref="InvalidOperationException">An example contradicts the rule.</exception>
-    public void CheckExamples()
-    {
-        var wrong = Fits.Where(tool => !IsAbout(tool, Role)).Concat(DoesNotFit.Where(tool => IsAbout(tool, Role))).FirstOrDefault();
-        if (wrong is not null || Because.Length == 0)
-        {
-            throw new InvalidOperationException(wrong is null ? $"The policy rule '{Name}' gives no reason" : $"The policy rule '{Name}' contradicts its own example '{wrong}'");
-        }
-    }
+    /// <summary>Worker roles or patterns; all when absent.</summary>
+    public string[]? Roles { get; init; }
+
+    /// <summary>Callers or patterns, such as <c>run/*</c>; all when absent.</summary>
+    public string[]? Principals { get; init; }
+
+    /// <summary>The tool has at least one of these traits.</summary>
+    public Risk[]? Risk { get; init; }
+
+    /// <summary>Each must hold.</summary>
+    public ArgumentTest[]? Arguments { get; init; }
+
+    /// <summary>A path in the arguments fits one of these patterns: <c>*</c> within a folder, <c>**</c> across folders.</summary>
+    public string[]? Paths { get; init; }
+
+    /// <summary>The host of an address in the arguments fits one of these patterns.</summary>
+    public string[]? Hosts { get; init; }
+
+    /// <summary>Only at these times.</summary>
+    public HoursTest? Hours { get; init; }
+
+    /// <summary>Only where content from outside was read before, or only where none was.</summary>
+    public bool? Tainted { get; init; }
+
+    /// <summary>Calls that the rule must and must not be about; checked whenever it is loaded.</summary>
+    public RuleExamples? Examples { get; init; }
+}
+
+/// <summary>What a tool is capable of, by its annotations.</summary>
+public enum Risk
+{
+    /// <summary>Changes nothing.</summary>
+    ReadOnly,
+
+    /// <summary>Twice is as good as once.</summary>
+    Idempotent,
+
+    /// <summary>May remove or overwrite what cannot be had back.</summary>
+    Destructive,
+
+    /// <summary>Reaches beyond the workspace.</summary>
+    OpenWorld,
+}
+
+/// <summary>A test of one argument: exactly one of <see cref="Matches"/> and <see cref="Equal"/>.</summary>
+public sealed record ArgumentTest
+{
+    /// <summary>JSONPath (Goessner) into the arguments; one of the values it finds must hold.</summary>
+    public required string At { get; init; }
+
+    /// <summary>Regular expression that is found somewhere in the value; without look-around and back-references, so that it always ends.</summary>
+    public string? Matches { get; init; }
+
+    /// <summary>The value is one of these.</summary>
+    [JsonPropertyName("equals")]
+    public JsonElement[]? Equal { get; init; }
+}
+
+/// <summary>A part of the week.</summary>
+public sealed record HoursTest
+{
+    /// <summary>HH:mm, included.</summary>
+    public required string From { get; init; }
+
+    /// <summary>HH:mm, excluded; earlier than <see cref="From"/> means past midnight.</summary>
+    public required string To { get; init; }
+
+    /// <summary>On these days; all when absent.</summary>
+    public DayOfWeek[]? Days { get; init; }
+
+    /// <summary>IANA time zone.</summary>
+    public string Zone { get; init; } = "UTC";
+}
+
+/// <summary>What a rule promises about itself.</summary>
+public sealed record RuleExamples
+{
+    /// <summary>The rule is about these.</summary>
+    public ExampleCall[] Fits { get; init; } = [];
+
+    /// <summary>And not about these.</summary>
+    public ExampleCall[] DoesNotFit { get; init; } = [];
+}
+
+/// <summary>A call, as far as an example needs it.</summary>
+public sealed record ExampleCall
+{
+    public required string Tool { get; init; }
+
+    public JsonElement? Arguments { get; init; }
+
+    public string Role { get; init; } = "developer";
+
+    public string Principal { get; init; } = "run/example";
+
+    public Risk[] Risk { get; init; } = [];
+
+    public bool Tainted { get; init; }
+
+    public DateTimeOffset At { get; init; } = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
 }

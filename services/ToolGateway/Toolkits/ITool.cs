@@ -41,6 +41,9 @@ public sealed record ToolSpec
     /// <summary>Reaches beyond the workspace.</summary>
     public bool OpenWorld { get; init; }
 
+    /// <summary>Arguments that are what a file is to hold, for example; what they say names nothing that is reached.</summary>
+    public IReadOnlyCollection<string> ContentArguments { get; init; } = [];
+
     public TimeSpan TimeoutDefault { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Most bytes of <see cref="ToolOutput.Content"/> as JSON.</summary>

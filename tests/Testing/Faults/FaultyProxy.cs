@@ -16,6 +16,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     private int _connections;
     private volatile FaultPlan _plan;
     private volatile bool _isDead;
+    private volatile bool _isFrozen;
 
     private FaultyProxy(int target, Func<IFrames> frames, FaultPlan plan)
     {
@@ -51,6 +52,9 @@ public sealed class FaultyProxy : IAsyncDisposable
         _isDead = true;
         Cut();
     }
+
+    /// <summary>Lets nothing more pass and keeps every connection, as a network does that drops what it is given.</summary>
+    public void Freeze() => _isFrozen = true;
 
     public async ValueTask DisposeAsync()
     {
@@ -119,6 +123,11 @@ public sealed class FaultyProxy : IAsyncDisposable
                     return;
                 }
 
+                if (_isFrozen)
+                {
+                    await Task.Delay(Timeout.Infinite, _stop.Token);
+                }
+
                 Shuffle(arrived, _plan, chance);
                 foreach (var frame in arrived)
                 {
@@ -141,7 +150,7 @@ public sealed class FaultyProxy : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
             // One side is gone, or we cut it; the other side hears of it from Join.
         }

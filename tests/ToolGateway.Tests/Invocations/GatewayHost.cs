@@ -24,18 +24,22 @@ internal sealed class GatewayHost : IAsyncDisposable
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
+        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
         builder.Services.AddMessaging(ServiceNames.ToolGateway, new MessagingOptions { Url = servers.Nats.Url, AckWait = TimeSpan.FromSeconds(3) }, Handlers.Register);
         builder.Services.AddProjections(new ProjectionOptions { LookEvery = TimeSpan.FromMilliseconds(5) }, new ToolUsageProjection());
         builder.Services
             .AddSingleton(new WorkspaceFolders(_folder.Path, new WorkspaceOptions()))
             .AddSingleton(new ToolRegistry(tools))
-            .AddSingleton(new PolicyEngine([new PolicyRule("probe", "probe.*", Verdict.Allow, "because")]))
+            .AddSingleton<PolicyBook>().AddSingleton<SimulatePolicy>()
             .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
         _host = builder.Build();
     }
 
     public ExecuteInvocation Execute => _host.Services.GetRequiredService<ExecuteInvocation>();
+
+    public PolicyBook Policy => _host.Services.GetRequiredService<PolicyBook>();
+
+    public SimulatePolicy Simulate => _host.Services.GetRequiredService<SimulatePolicy>();
 
     public NatsLink Nats => _host.Services.GetRequiredService<NatsLink>();
 
@@ -46,6 +50,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         var host = new GatewayHost(await servers.NewDatabase(), servers, tools);
         await host._host.StartAsync(Ct);
         await host.Nats.WaitConnected(Ct);
+        await host.Policy.Set("rules: [{ name: probe, tools: [probe.*], verdict: allow, because: because }]", "test", expected: null, Ct);
         return host;
     }
 

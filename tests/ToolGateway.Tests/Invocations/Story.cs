@@ -19,8 +19,9 @@ internal static class Story
 
     public static readonly MessageContext Context = new(new CloudEvent("message-1", "/test", "test.1", null, Noon, null, null, null, default), 1, Noon);
 
-    public static RequestInvocation Intake(Verdict verdict) => new(
-        new ToolRegistry([new ProbeTool()]), new PolicyEngine([new PolicyRule("probe", "probe.*", verdict, "because")]));
+    public static Gate Intake(Verdict verdict) => new(new ToolRegistry([new ProbeTool()]), new Judge(Says(verdict), 7, Tainted: false));
+
+    public static PolicyEngine Says(Verdict verdict) => new([new PolicyRule { Name = "probe", Tools = ["probe.*"], Verdict = verdict, Because = "because" }]);
 
     public static Invocation After(params InvocationEvent[] facts) => facts.Aggregate(Invocation.Kind.Initial, Invocation.Kind.Evolve);
 
@@ -31,8 +32,14 @@ internal static class Story
     public static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text);
 }
 
+/// <summary>Takes calls in, with one policy.</summary>
+internal sealed record Gate(ToolRegistry Registry, Judge Judge)
+{
+    public (InvocationEvent[] Facts, object[] Outgoing) Decide(InvokeTool call, Invocation invocation, DateTimeOffset now) => RequestInvocation.Decide(Registry, Judge, call, invocation, now);
+}
+
 /// <summary>A tool whose effect can be counted, and that can be made to wait until the test says so.</summary>
-internal sealed class ProbeTool(string name = "run", bool idempotent = false) : ITool
+internal sealed class ProbeTool(string name = "run", bool idempotent = false, bool openWorld = false) : ITool
 {
     private int _runs;
 
@@ -46,7 +53,7 @@ internal sealed class ProbeTool(string name = "run", bool idempotent = false) : 
 
     public ToolSpec Spec { get; } = new()
     {
-        Server = "probe", Name = name, Version = "1", Title = "Probe", Description = "Counts its runs.", Idempotent = idempotent,
+        Server = "probe", Name = name, Version = "1", Title = "Probe", Description = "Counts its runs.", Idempotent = idempotent, OpenWorld = openWorld,
         InputSchema = Story.Json("""{"type":"object","properties":{"text":{"type":"string"}},"required":["text"],"additionalProperties":false}"""),
     };
 

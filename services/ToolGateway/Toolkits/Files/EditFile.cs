@@ -24,7 +24,7 @@ public sealed class EditFile : Tool<EditFileArguments>
 
     public override ToolSpec Spec { get; } = new()
     {
-        Server = "files", Name = "edit", Version = "1", Title = "Edit a file", Idempotent = false, InputSchema = Schema,
+        Server = "files", Name = "edit", Version = "1", Title = "Edit a file", Idempotent = false, InputSchema = Schema, ContentArguments = ["old", "new"],
         Description = "Replaces exact text in a file of the workspace and says how many times. Without all, the old text must occur exactly once: give more of its surroundings if it does not.",
     };
 

@@ -27,7 +27,7 @@ public sealed class SearchFiles : Tool<SearchFilesArguments>
 
     public override ToolSpec Spec { get; } = new()
     {
-        Server = "files", Name = "search", Version = "1", Title = "Search in files", ReadOnly = true, Idempotent = true, InputSchema = Schema,
+        Server = "files", Name = "search", Version = "1", Title = "Search in files", ReadOnly = true, Idempotent = true, InputSchema = Schema, ContentArguments = ["pattern"],
         Description = "Finds lines that match a regular expression in the text files of the workspace. Returns path, line number and line; binary and very large files are skipped and counted.",
     };
 

@@ -15,7 +15,7 @@ public sealed class WriteFile : Tool<WriteFileArguments>
 {
     public override ToolSpec Spec { get; } = new()
     {
-        Server = "files", Name = "write", Version = "1", Title = "Write a file", Idempotent = true, InputSchema = Schema,
+        Server = "files", Name = "write", Version = "1", Title = "Write a file", Idempotent = true, InputSchema = Schema, ContentArguments = ["content"],
         Description = "Writes a text file of the workspace whole, replacing what was there. Use files.edit to change a part of a file.",
     };
 
