@@ -48,7 +48,7 @@ public sealed class AnswerFromScript(ScriptLibrary library, IOptions<ModelFabric
         }
         var passage = new Passage(request.Format.Name, chat.Name);
         var body = chat.Write(request.Format.Read(request.Body, passage), request.Model, Dialect.Find(ProviderKind.OpenAi, preset: null)!, tokensMaxDefault: 0);
-        sink.Translate(chat.Reader(), request.Format.Writer(call.Head), passage.Hints);
+        sink.Translate(chat.Reader(call.Id), request.Format.Writer(call.Head), passage.Hints);
         return CallRequest.Parse(chat, EventBytes.Json(body));
     }
 

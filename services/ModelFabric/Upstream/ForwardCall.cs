@@ -81,7 +81,7 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
         }
         var passage = new Passage(format.Name, dialect.Format.Name);
         var request = UpstreamRequest.Translated(call, dialect, passage, options.Value.AnswerTokensMaxDefault);
-        sink.Translate(dialect.Format.Reader(), format.Writer(call.Head), passage.Hints);
+        sink.Translate(dialect.Format.Reader(call.Id), format.Writer(call.Head), passage.Hints);
         return request;
     }
 

@@ -56,7 +56,8 @@ public abstract class WireFormat
     public virtual JsonObject Write(ModelRequest request, string model, Dialect dialect, int tokensMaxDefault) => throw request.Passage.CannotCarry(Name);
 
     /// <summary>Takes a provider's answer apart.</summary>
-    public virtual AnswerReader Reader() => throw new NotSupportedException($"No provider answers in {Name}.");
+    /// <param name="call">The call's own id, from which tool calls get theirs where the provider gives none.</param>
+    public virtual AnswerReader Reader(Guid call) => throw new NotSupportedException($"No provider answers in {Name}.");
 
     /// <summary>Puts an answer for a caller together.</summary>
     public virtual AnswerWriter Writer(AnswerHead head) => throw new NotSupportedException($"No caller is answered in {Name}.");

@@ -8,8 +8,7 @@ using OpenAI.Chat;
 using OpenAI.Embeddings;
 using OpenAI.Responses;
 
-// The client marks its newer parts as such; they are the ones people use.
-#pragma warning disable OPENAI001
+#pragma warning disable OPENAI001 // The client marks its newer parts as such; they are the ones people use.
 
 namespace AgentPlatform.ModelFabric.Tests.Clients;
 

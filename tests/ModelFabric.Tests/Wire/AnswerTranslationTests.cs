@@ -77,7 +77,7 @@ public sealed class AnswerTranslationTests
     public void A_whole_answer_says_the_same_in_the_callers_format(string provider, string caller)
     {
         var notes = new AnswerNotes();
-        AnswerEvent[] events = [.. Format(provider).Reader().Whole(Encoding.UTF8.GetBytes(Whole[provider]))];
+        AnswerEvent[] events = [.. Format(provider).Reader(Guid.Empty).Whole(Encoding.UTF8.GetBytes(Whole[provider]))];
         foreach (var one in events)
         {
             notes.Take(one);
@@ -91,7 +91,7 @@ public sealed class AnswerTranslationTests
     [MemberData(nameof(Pairs))]
     public void A_streamed_answer_adds_up_to_the_whole_one(string provider, string caller)
     {
-        var (reader, writer, notes, bytes) = (Format(provider).Reader(), Format(caller).Writer(Head()), new AnswerNotes(), new EventBytes());
+        var (reader, writer, notes, bytes) = (Format(provider).Reader(Guid.Empty), Format(caller).Writer(Head()), new AnswerNotes(), new EventBytes());
         foreach (var data in Streamed[provider].Select(Encoding.UTF8.GetBytes))
         {
             foreach (var one in reader.Mark(data) ? [] : reader.Chunk(data))
@@ -121,7 +121,7 @@ public sealed class AnswerTranslationTests
             _ => $$"""{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"{{reason}}"}]}""",
         };
         var notes = new AnswerNotes();
-        AnswerEvent[] events = [.. Format(provider).Reader().Whole(Encoding.UTF8.GetBytes(json))];
+        AnswerEvent[] events = [.. Format(provider).Reader(Guid.Empty).Whole(Encoding.UTF8.GetBytes(json))];
         Array.ForEach(events, notes.Take);
 
         Assert.Equal(messages, (string)JsonNode.Parse(MessagesFormat.Instance.Writer(Head()).Whole(AnswerDraft.Of(events), notes))!["stop_reason"]!);

@@ -27,7 +27,7 @@ public sealed class ChatFormat : OpenAiFormat
 
     public override JsonObject Write(ModelRequest request, string model, Dialect dialect, int tokensMaxDefault) => WriteChatRequest.From(request, model, dialect);
 
-    public override AnswerReader Reader() => new ReadChatAnswer();
+    public override AnswerReader Reader(Guid call) => new ReadChatAnswer(call);
 
     public override AnswerWriter Writer(AnswerHead head) => new WriteChatAnswer(head);
 }

@@ -4,7 +4,7 @@ using AgentPlatform.ModelFabric.Exchange;
 namespace AgentPlatform.ModelFabric.Wire.Chat;
 
 /// <summary>Takes chat completions apart, in one piece or in chunks, with the reasoning fields that compatible providers add.</summary>
-internal sealed class ReadChatAnswer : AnswerReader
+internal sealed class ReadChatAnswer(Guid asked) : AnswerReader
 {
     private readonly Dictionary<long, (int Call, string Id)> _calls = [];
     private bool _began;
@@ -114,7 +114,8 @@ internal sealed class ReadChatAnswer : AnswerReader
                 {
                     throw new JsonException("a tool call without a name");
                 }
-                known = _calls[index] = (_callsSeen++, id is { Length: > 0 } ? id : "call_" + Guid.NewGuid().ToString("N"));
+                known = _calls[index] = (_callsSeen, id is { Length: > 0 } ? id : $"call{asked:N}_{_callsSeen}");
+                _callsSeen++;
                 if (call.Get("extra_content")?.Get("google")?.Text("thought_signature") is { } signature)
                 {
                     yield return new AnswerEvent.ThoughtSigned(signature);

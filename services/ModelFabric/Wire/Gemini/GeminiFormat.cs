@@ -25,5 +25,5 @@ public sealed class GeminiFormat : WireFormat
 
     public override JsonObject Write(ModelRequest request, string model, Dialect dialect, int tokensMaxDefault) => WriteGeminiRequest.From(request);
 
-    public override AnswerReader Reader() => new ReadGeminiAnswer();
+    public override AnswerReader Reader(Guid call) => new ReadGeminiAnswer(call);
 }

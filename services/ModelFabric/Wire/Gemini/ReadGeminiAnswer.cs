@@ -4,7 +4,7 @@ using AgentPlatform.ModelFabric.Exchange;
 namespace AgentPlatform.ModelFabric.Wire.Gemini;
 
 /// <summary>Takes Google's answers apart. A stream is a row of the same answers, each with its piece; nothing marks its end but a finish reason.</summary>
-internal sealed class ReadGeminiAnswer : AnswerReader
+internal sealed class ReadGeminiAnswer(Guid asked) : AnswerReader
 {
     private bool _began;
     private int _calls;
@@ -62,7 +62,7 @@ internal sealed class ReadGeminiAnswer : AnswerReader
         if (part.Get("functionCall") is { } call)
         {
             var number = _calls++;
-            yield return new AnswerEvent.ToolCalled(number, call.Text("id") ?? "call_" + Guid.NewGuid().ToString("N"), call.Text("name") ?? throw new JsonException("a function call without a name"));
+            yield return new AnswerEvent.ToolCalled(number, call.Text("id") ?? $"call{asked:N}_{number}", call.Text("name") ?? throw new JsonException("a function call without a name"));
             yield return new AnswerEvent.ArgumentsCame(number, call.Get("args")?.Raw() ?? "{}");
         }
         else if (part.Text("text") is { } text)

@@ -36,7 +36,7 @@ public sealed class MessagesFormat : WireFormat
 
     public override JsonObject Write(ModelRequest request, string model, Dialect dialect, int tokensMaxDefault) => WriteMessagesRequest.From(request, model, tokensMaxDefault);
 
-    public override AnswerReader Reader() => new ReadMessagesAnswer();
+    public override AnswerReader Reader(Guid call) => new ReadMessagesAnswer();
 
     public override AnswerWriter Writer(AnswerHead head) => new WriteMessagesAnswer(head);
 

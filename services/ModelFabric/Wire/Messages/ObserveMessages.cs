@@ -7,6 +7,7 @@ namespace AgentPlatform.ModelFabric.Wire.Messages;
 public sealed class ObserveMessages(AnswerNotes notes) : AnswerObserver(notes)
 {
     private MessagesUsage _usage = new();
+    private bool _counted;
 
     protected override void Read(JsonElement root)
     {
@@ -55,7 +56,11 @@ public sealed class ObserveMessages(AnswerNotes notes) : AnswerObserver(notes)
         if (holder.TryGetProperty("usage"u8, out var usage) && usage.ValueKind == JsonValueKind.Object)
         {
             _usage = _usage.With(Number(usage, "input_tokens"u8), Number(usage, "cache_read_input_tokens"u8), Number(usage, "cache_creation_input_tokens"u8), Number(usage, "output_tokens"u8));
-            Notes.Counted(_usage.Total);
+            _counted |= Number(usage, "input_tokens"u8) is not null;
+            if (_counted)
+            {
+                Notes.Counted(_usage.Total);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ internal sealed class ReadMessagesAnswer : AnswerReader
     private readonly HashSet<long> _withoutArguments = [];
     private MessagesUsage _usage = new();
     private int _callsSeen;
+    private bool _counted;
 
     public override IEnumerable<AnswerEvent> Whole(ReadOnlyMemory<byte> json)
     {
@@ -126,7 +127,10 @@ internal sealed class ReadMessagesAnswer : AnswerReader
     private IEnumerable<AnswerEvent> End(Answered delta, Answered holder)
     {
         Count(holder);
-        yield return new AnswerEvent.Counted(_usage.Total);
+        if (_counted)
+        {
+            yield return new AnswerEvent.Counted(_usage.Total);
+        }
         if (delta.Text("stop_reason") is { } reason)
         {
             yield return new AnswerEvent.Finished(
@@ -146,6 +150,7 @@ internal sealed class ReadMessagesAnswer : AnswerReader
     {
         if (holder.Get("usage") is { IsObject: true } usage)
         {
+            _counted |= usage.Number("input_tokens") is not null;
             _usage = _usage.With(usage.Number("input_tokens"), usage.Number("cache_read_input_tokens"), usage.Number("cache_creation_input_tokens"), usage.Number("output_tokens"));
         }
     }
