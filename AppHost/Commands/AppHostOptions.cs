@@ -39,6 +39,9 @@ public sealed record AppHostOptions
     /// <summary>Instances per resource where it is not one.</summary>
     public IReadOnlyDictionary<string, int> Replicas { get; init; } = new Dictionary<string, int>(StringComparer.Ordinal);
 
+    /// <summary>nats-servers of ours: 1, or 3 that form a cluster.</summary>
+    public int NatsNodes { get; init; } = 1;
+
     public bool UseDashboard { get; init; } = true;
 
     public LogDetail LogDetail { get; init; } = LogDetail.Warning;

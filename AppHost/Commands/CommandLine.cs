@@ -21,13 +21,17 @@ internal static class CommandLine
         var portBase = Recursive(new Option<int>("--port-base") { Description = "First port; all others keep their distance from it", HelpName = "PORT", DefaultValueFactory = _ => AppHostOptions.PortBaseDefault });
         var ports = Recursive(Pairs("--port", "A port of its own for a resource, for example dashboard=9000", "NAME=PORT"));
         var only = Recursive(new Option<string[]>("--only") { Description = "Start these resources and what they wait for", HelpName = "NAME,NAME", CustomParser = Names });
-        var external = Recursive(new Option<string[]>("--external") { Description = "Use servers that run elsewhere (put a password into a password file: Passfile=...)", HelpName = "postgres=CONNECTION,nats=URL", CustomParser = Externals });
+        var external = Recursive(new Option<string[]>("--external") { Description = "Use servers that run elsewhere (put a password into a password file: Passfile=...)", HelpName = "postgres=CONNECTION,nats=URL,URL", CustomParser = Externals });
         var replicas = Recursive(Pairs("--replicas", "Instances of a service; each listens 100 ports above the one before", "NAME=COUNT"));
+        var natsNodes = Recursive(new Option<int>("--nats-nodes") { Description = "nats-servers: 1, or 3 in a cluster that goes on without one of them (default: 1)", HelpName = "1|3", CustomParser = NatsNodes, DefaultValueFactory = _ => 1 });
         var noDashboard = Recursive(new Option<bool>("--no-dashboard") { Description = "Do without the dashboard and telemetry" });
         var detail = Recursive(new Option<LogDetail?>("--log-level") { Description = "What the terminal shows of the services' logs (default: warning; with run: none)", HelpName = "none|error|warning|all" });
         var quiet = Recursive(new Option<bool>("--quiet") { Description = "The same as --log-level none" });
         portBase.Validators.Add(result => Check(result, result.GetValueOrDefault<int>() is >= 1024 and <= 65_000, "--port-base must be between 1024 and 65000"));
         ports.Validators.Add(result => CheckNumbers(result, 1, 65_535));
+        natsNodes.Validators.Add(result => Check(
+            result, result.Implicit || !(result.GetResult(external)?.GetValueOrDefault<string[]>() ?? []).Any(pair => Split(pair).Name == "nats"),
+            "--nats-nodes counts nats-servers of our own; with --external nats= name all servers of that cluster instead, separated by commas"));
         replicas.Validators.Add(result => CheckNumbers(result, 1, 16));
 
         var plan = new Argument<string>("PLAN") { Description = "A plan file, or a folder with one" };
@@ -39,7 +43,7 @@ internal static class CommandLine
         var run = new Command("run", "Start the platform, run one plan, stop again; the exit code is the run's") { plan, into, input };
         var root = new RootCommand("Runs the whole platform on this machine: servers, services and the dashboard.")
         {
-            data, portBase, ports, only, external, replicas, noDashboard, detail, quiet, run,
+            data, portBase, ports, only, external, replicas, natsNodes, noDashboard, detail, quiet, run,
         };
         root.SetAction(result => Choose(result, plan: null));
         run.SetAction(result => Choose(result, new PlanToRun(
@@ -57,6 +61,7 @@ internal static class CommandLine
             Only = result.GetValue(only) ?? [],
             External = (result.GetValue(external) ?? []).Select(Split).ToDictionary(pair => pair.Name, pair => pair.Value, StringComparer.Ordinal),
             Replicas = Numbers(result.GetValue(replicas)),
+            NatsNodes = result.GetValue(natsNodes),
             UseDashboard = !result.GetValue(noDashboard),
             LogDetail = result.GetValue(quiet) ? LogDetail.None : result.GetValue(detail) ?? (plan is null ? LogDetail.Warning : LogDetail.None),
             Plan = plan,
@@ -77,6 +82,18 @@ internal static class CommandLine
     private static Option<string[]> Pairs(string name, string description, string helpName) => new(name) { Description = description, HelpName = helpName, CustomParser = Names };
 
     private static string[] Names(ArgumentResult result) => [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+
+    private static int NatsNodes(ArgumentResult result)
+    {
+        var given = result.Tokens is [var only] ? only.Value : "";
+        if (given is "1" or "3")
+        {
+            return given[0] - '0';
+        }
+
+        result.AddError($"--nats-nodes is 1, or 3 for a cluster that goes on without one of them (two or four survive no more than one or three); it got {given}");
+        return 1;
+    }
 
     /// <summary>A connection string may hold commas; a new pair begins only where a comma is followed by a name we know.</summary>
     private static string[] Externals(ArgumentResult result)

@@ -72,40 +72,67 @@ internal sealed class ExternalPostgres : IPostgres
     }
 }
 
-/// <summary>A NATS server somebody else runs. A token in its address is moved into a file of ours.</summary>
-internal sealed class ExternalNats : INats
+/// <summary>NATS that somebody else runs: one server, or those of a cluster. A token in an address is moved into a file of ours.</summary>
+internal sealed class ExternalNats : INats, ILauncher
 {
-    public ExternalNats(StackContext stack, string url)
+    private readonly List<Uri> servers = [];
+
+    public ExternalNats(StackContext stack, string urls)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var given) || given.Scheme is not ("nats" or "tls"))
+        foreach (var url in urls.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
-            throw new WrongUseException("--external nats= wants an address such as nats://host:4222.");
+            // Without the text itself: it may hold a token.
+            if (!Uri.TryCreate(url, UriKind.Absolute, out var given) || given.Scheme is not ("nats" or "tls"))
+            {
+                throw new WrongUseException("--external nats= wants an address such as nats://host:4222, or those of all servers of a cluster separated by commas.");
+            }
+
+            var address = new UriBuilder(given);
+            if (address.UserName is { Length: > 0 } token)
+            {
+                TokenFile = Path.Combine(stack.Data.Credentials, "nats-external.token");
+                PrivateFiles.Write(TokenFile, Uri.UnescapeDataString(token));
+                address.UserName = "";
+            }
+
+            servers.Add(address.Uri);
         }
 
-        var address = new UriBuilder(given);
-        if (address.UserName is { Length: > 0 } token)
+        if (servers.Count == 0)
         {
-            TokenFile = Path.Combine(stack.Data.Credentials, "nats-external.token");
-            PrivateFiles.Write(TokenFile, Uri.UnescapeDataString(token));
-            address.UserName = "";
+            throw new WrongUseException("--external nats= names no server; it wants an address such as nats://host:4222.");
         }
 
-        Url = address.Uri.ToString().TrimEnd('/');
+        Url = string.Join(',', servers.Select(server => server.ToString().TrimEnd('/')));
     }
 
     public string Url { get; }
 
     public string? TokenFile { get; }
 
+    public int StreamCopies => servers.Count >= 3 ? 3 : 1;
+
+    public ILauncher Node(int index) => this;
+
     public LaunchDescription Describe() => new([], [new Fact("resource.connectionString", Url, "Connection string")]);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
+    /// <summary>One server that answers is enough; the services find the others.</summary>
     public async Task<Running> StartAsync(CancellationToken ct)
     {
-        var address = new Uri(Url);
-        using var probe = new System.Net.Sockets.TcpClient();
-        await probe.ConnectAsync(address.Host, address.Port > 0 ? address.Port : 4222, ct);
-        return Running.Thing();
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                using var probe = new System.Net.Sockets.TcpClient();
+                await probe.ConnectAsync(servers[i].Host, servers[i].Port > 0 ? servers[i].Port : 4222, ct);
+                return Running.Thing();
+            }
+            catch (System.Net.Sockets.SocketException) when (i + 1 < servers.Count)
+            {
+                // The next one, then.
+            }
+        }
     }
 }

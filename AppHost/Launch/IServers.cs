@@ -9,11 +9,16 @@ internal interface IPostgres : ILauncher, IAsyncDisposable
     Task EnsureDatabaseAsync(string database, CancellationToken ct);
 }
 
-/// <summary>A NATS server, ours or not.</summary>
-internal interface INats : ILauncher, IAsyncDisposable
+/// <summary>NATS, ours or not, one server or several.</summary>
+internal interface INats : IAsyncDisposable
 {
-    /// <summary>Without a token.</summary>
+    /// <summary>Of all servers, separated by commas; without a token.</summary>
     string Url { get; }
+
+    /// <summary>How many copies of a stream it is asked to keep.</summary>
+    int StreamCopies { get; }
+
+    ILauncher Node(int index);
 
     string? TokenFile { get; }
 }

@@ -8,11 +8,11 @@ internal static class ServiceEnvironment
     private const string TelemetryDelayMilliseconds = "1000";
 
     /// <summary>What an instance is called; a project's carries the id its telemetry carries too, which links the two in the dashboard.</summary>
-    public static string InstanceName(Resource resource, int replica) => resource is ProjectResource ? $"{resource.Name}-{InstanceId(replica)}" : resource.Name;
+    public static string InstanceName(StackContext stack, Resource resource, int replica) => resource is ProjectResource || stack.ReplicasOf(resource) > 1 ? $"{resource.Name}-{InstanceId(replica)}" : resource.Name;
 
     /// <summary>What its log is called: as the resource, unless there are several.</summary>
     public static string LogName(StackContext stack, Resource resource, int replica) =>
-        stack.ReplicasOf(resource) == 1 ? resource.Name : InstanceName(resource, replica);
+        stack.ReplicasOf(resource) == 1 ? resource.Name : InstanceName(stack, resource, replica);
 
     private static string InstanceId(int replica) => $"r{replica}";
 

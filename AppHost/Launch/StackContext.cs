@@ -31,7 +31,7 @@ internal sealed class StackContext(AppHostOptions options, DataFolder data, Cred
 
     public string TelemetryUrl => Local(options.PortOf("otlp", LaunchDashboard.TelemetryPort));
 
-    public int ReplicasOf(Resource resource) => options.Replicas.GetValueOrDefault(resource.Name, 1);
+    public int ReplicasOf(Resource resource) => resource.Instances(options);
 
     public int PortOf(Resource resource, Endpoint endpoint, int replica = 0) => options.PortOf(resource.Name, endpoint.Port, replica);
 

@@ -1,3 +1,4 @@
+using AgentPlatform.AppHost.Commands;
 using AgentPlatform.AppHost.Launch;
 
 namespace AgentPlatform.AppHost.Model;
@@ -36,6 +37,12 @@ public abstract class Resource(string name)
 
     /// <summary>What a referring resource is given to reach this one.</summary>
     internal abstract IEnumerable<KeyValuePair<string, string>> GivesTo(StackContext stack);
+
+    /// <summary>How many of it are started.</summary>
+    internal virtual int Instances(AppHostOptions options) => options.Replicas.GetValueOrDefault(Name, 1);
+
+    /// <summary>The loopback ports one instance listens on.</summary>
+    internal virtual IEnumerable<int> Ports(AppHostOptions options, int replica) => Endpoints.Select(endpoint => options.PortOf(Name, endpoint.Port, replica));
 
     internal abstract ILauncher Launcher(StackContext stack, int replica);
 }

@@ -1,3 +1,4 @@
+using AgentPlatform.AppHost.Commands;
 using AgentPlatform.AppHost.Launch;
 
 namespace AgentPlatform.AppHost.Model;
@@ -28,18 +29,35 @@ public sealed class DatabaseResource(string name, PostgresResource server) : Res
     internal override ILauncher Launcher(StackContext stack, int replica) => new LaunchDatabase(stack.Postgres(Server), Name);
 }
 
-/// <summary>A nats-server with JetStream: a child process of ours, or one named with <c>--external</c>.</summary>
+/// <summary>NATS with JetStream: one child process of ours or the nodes of a cluster, or servers named with <c>--external</c>.</summary>
 public sealed class NatsResource(string name) : Resource(name)
 {
     public override string Type => "NATS";
 
-    internal override IEnumerable<KeyValuePair<string, string>> GivesTo(StackContext stack) => stack.Nats(this) switch
-    {
-        { TokenFile: { } token } nats => [new($"ConnectionStrings__{Name}", nats.Url), new("AGENTPLATFORM_NATS_TOKEN_FILE", token)],
-        var nats => [new($"ConnectionStrings__{Name}", nats.Url)],
-    };
+    /// <summary>Where the other nodes of a cluster connect: the port behind the one for clients.</summary>
+    internal static int NodePort(int port) => port + 1;
 
-    internal override ILauncher Launcher(StackContext stack, int replica) => stack.Nats(this);
+    internal override int Instances(AppHostOptions options) => options.External.ContainsKey(Name) ? 1 : options.NatsNodes;
+
+    internal override IEnumerable<int> Ports(AppHostOptions options, int replica) =>
+        base.Ports(options, replica).SelectMany(port => Instances(options) > 1 ? [port, NodePort(port)] : new[] { port });
+
+    internal override IEnumerable<KeyValuePair<string, string>> GivesTo(StackContext stack)
+    {
+        var nats = stack.Nats(this);
+        yield return new($"ConnectionStrings__{Name}", nats.Url);
+        if (nats.TokenFile is { } token)
+        {
+            yield return new("AGENTPLATFORM_NATS_TOKEN_FILE", token);
+        }
+
+        if (nats.StreamCopies > 1)
+        {
+            yield return new("Messaging__StreamReplicas", $"{nats.StreamCopies}");
+        }
+    }
+
+    internal override ILauncher Launcher(StackContext stack, int replica) => stack.Nats(this).Node(replica);
 }
 
 /// <summary>One of our services, started from its built output.</summary>

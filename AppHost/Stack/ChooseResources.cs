@@ -39,9 +39,7 @@ internal static class ChooseResources
     {
         var wanted = chosen
             .Where(resource => !options.External.ContainsKey(resource.Name))
-            .SelectMany(resource => resource.Endpoints.SelectMany(endpoint => Enumerable
-                .Range(0, options.Replicas.GetValueOrDefault(resource.Name, 1))
-                .Select(i => (resource.Name, Port: options.PortOf(resource.Name, endpoint.Port, i)))))
+            .SelectMany(resource => Enumerable.Range(0, resource.Instances(options)).SelectMany(i => resource.Ports(options, i)).Select(port => (resource.Name, Port: port)))
             .ToList();
         if (options.UseDashboard)
         {

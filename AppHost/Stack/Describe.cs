@@ -13,7 +13,7 @@ internal static class Describe
         var isExternal = stack.Options.External.ContainsKey(resource.Name);
         var blank = new ResourceSnapshot
         {
-            Name = ServiceEnvironment.InstanceName(resource, replica),
+            Name = ServiceEnvironment.InstanceName(stack, resource, replica),
             LogName = ServiceEnvironment.LogName(stack, resource, replica),
             DisplayName = resource.Name,
             Type = isExternal ? "ExternalService" : resource.Type,
@@ -32,7 +32,7 @@ internal static class Describe
         };
         var waits = resource.WaitsFor
             .Where(chosen.Contains)
-            .SelectMany(other => Enumerable.Range(0, stack.ReplicasOf(other)).Select(i => ServiceEnvironment.InstanceName(other, i)));
+            .SelectMany(other => Enumerable.Range(0, stack.ReplicasOf(other)).Select(i => ServiceEnvironment.InstanceName(stack, other, i)));
         return new Charge(blank, launcher, [.. waits], HealthAddress(stack, resource, replica));
     }
 

@@ -40,7 +40,7 @@ internal sealed class RunningStack : IAsyncDisposable
         {
             var all = resources
                 .Where(resource => resource.Endpoints.Count > 0 && !context.Options.External.ContainsKey(resource.Name) && resource is not PostgresResource)
-                .ToDictionary(resource => resource.Name, resource => context.UrlOf(resource, resource.Endpoints[0]), StringComparer.Ordinal);
+                .ToDictionary(resource => resource.Name, resource => resource is NatsResource nats ? context.Nats(nats).Url : context.UrlOf(resource, resource.Endpoints[0]), StringComparer.Ordinal);
             if (context.HasDashboard)
             {
                 all[LaunchDashboard.Name] = context.DashboardUrl;

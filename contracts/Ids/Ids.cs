@@ -59,6 +59,27 @@ public readonly record struct WorkspaceId(Guid Value) : IId<WorkspaceId>
     public override string ToString() => Value.ToString();
 }
 
+/// <summary>Names a grant: leave to call certain tools.</summary>
+/// <param name="Value">The UUID.</param>
+[JsonConverter(typeof(IdJsonConverter<GrantId>))]
+public readonly record struct GrantId(Guid Value) : IId<GrantId>
+{
+    /// <summary>Makes a new, time-ordered id.</summary>
+    public static GrantId New() => new(Guid.CreateVersion7());
+
+    /// <inheritdoc/>
+    public static GrantId From(Guid value) => new(value);
+
+    /// <inheritdoc/>
+    public static GrantId Parse(string s, IFormatProvider? provider) => new(Guid.Parse(s));
+
+    /// <inheritdoc/>
+    public static bool TryParse([NotNullWhen(true)] string? s, IFormatProvider? provider, out GrantId result) => IdParser.TryParse(s, out result);
+
+    /// <inheritdoc/>
+    public override string ToString() => Value.ToString();
+}
+
 /// <summary>Names one tool call; the same id on every redelivery, so that the call is recorded once.</summary>
 /// <param name="Value">The UUID.</param>
 [JsonConverter(typeof(IdJsonConverter<InvocationId>))]

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace AgentPlatform.Contracts;
@@ -20,6 +21,19 @@ public enum Decision
 
     /// <summary>Nobody answered in time; counts as no, never as yes.</summary>
     Expired,
+}
+
+/// <summary>For what else a yes is good.</summary>
+public enum RememberFor
+{
+    /// <summary>The same tool in this task.</summary>
+    Task,
+
+    /// <summary>The same tool in this run.</summary>
+    Run,
+
+    /// <summary>The same tool for the same role, until the grant is taken back.</summary>
+    Always,
 }
 
 /// <summary>Asks Sessions to put a request into the human inbox; told twice is one request.</summary>
@@ -59,6 +73,8 @@ public sealed record WithdrawRequest(RequestId Request, string Reason) : IComman
 /// <param name="DecidedBy">The principal, or <c>clock</c>.</param>
 /// <param name="Comment">What the human added.</param>
 /// <param name="At">When.</param>
+/// <param name="Remember">For what else the yes is good; for nothing else when absent.</param>
+/// <param name="Arguments">What to run instead of what was asked: the human edited it and said yes to that.</param>
 [IntegrationEvent(ServiceNames.Sessions, "request", "decided")]
 public sealed record RequestDecided(
     RequestId Request,
@@ -68,7 +84,9 @@ public sealed record RequestDecided(
     string CallHash,
     string DecidedBy,
     string? Comment,
-    DateTimeOffset At) : IIntegrationEvent
+    DateTimeOffset At,
+    RememberFor? Remember = null,
+    JsonElement? Arguments = null) : IIntegrationEvent
 {
     /// <inheritdoc/>
     [JsonIgnore]

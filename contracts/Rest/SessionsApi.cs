@@ -1,3 +1,4 @@
+using System.Text.Json;
 using RestEase;
 
 namespace AgentPlatform.Contracts;
@@ -55,7 +56,9 @@ public sealed record RequestView(
 /// <summary>An answer to a request.</summary>
 /// <param name="Decision">approve or deny.</param>
 /// <param name="Comment">For the record.</param>
-public sealed record DecideRequest(Decision Decision, string? Comment = null);
+/// <param name="Remember">For what else a yes is good; for nothing else when absent.</param>
+/// <param name="Arguments">With a yes to an approval: the arguments to run with instead, a JSON object.</param>
+public sealed record DecideRequest(Decision Decision, string? Comment = null, RememberFor? Remember = null, JsonElement? Arguments = null);
 
 /// <summary>What kind of thing a session is.</summary>
 public enum SessionKind

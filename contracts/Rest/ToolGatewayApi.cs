@@ -168,6 +168,32 @@ public interface IToolGatewayApi
     [Post("v1/policy/simulate")]
     Task<PolicySimulation> SimulatePolicy([Body] SimulatePolicyRequest request, CancellationToken ct = default);
 
+    /// <summary>Grants, the oldest first.</summary>
+    /// <param name="state">Only these; all when absent.</param>
+    /// <param name="after">Where the page before ended.</param>
+    /// <param name="limit">1 to 500.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/grants")]
+    Task<Page<GrantView>> ListGrants([Query] string? state = null, [Query] string? after = null, [Query] int? limit = null, CancellationToken ct = default);
+
+    /// <summary>One grant.</summary>
+    /// <param name="id">The grant.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/grants/{id}")]
+    Task<GrantView> GetGrant([Path] GrantId id, CancellationToken ct = default);
+
+    /// <summary>Gives a grant.</summary>
+    /// <param name="request">The grant.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Post("v1/grants")]
+    Task<GrantView> GiveGrant([Body] GiveGrantRequest request, CancellationToken ct = default);
+
+    /// <summary>Takes a grant back, and with it all that are parts of it; what was taken back stays so.</summary>
+    /// <param name="id">The grant.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Delete("v1/grants/{id}")]
+    Task<GrantView> RevokeGrant([Path] GrantId id, CancellationToken ct = default);
+
     /// <summary>Writes one file of a workspace, whole or not at all; the workspace is made if needed.</summary>
     /// <param name="workspace">The workspace.</param>
     /// <param name="path">Relative path.</param>

@@ -27,6 +27,12 @@ public sealed record MessagingOptions
     /// <summary>Bytes that may wait for the network to take them, 64 MiB; a server that lets more pile up counts as gone.</summary>
     public long UnsentBytesMax { get; init; } = 64L << 20;
 
+    /// <summary>
+    /// How long a server of several may answer PINGs and nothing else before another one is tried; longer than a cluster takes to elect leaders, because
+    /// messages that are on their way to us when we leave come again only after <see cref="AckWait"/>.
+    /// </summary>
+    public TimeSpan LeaveAfter { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Requests that wait for an answer at the same time.</summary>
     public int RequestsPendingMax { get; init; } = 10_000;
 
@@ -159,6 +165,11 @@ public sealed record MessagingOptions
         if (AckWait < TimeSpan.FromSeconds(1) || AckWait < RequestTimeout)
         {
             throw new InvalidOperationException($"Messaging:AckWait must be at least 1 s and exceed RequestTimeout ({AckWait}, {RequestTimeout})");
+        }
+
+        if (LeaveAfter < RequestTimeout)
+        {
+            throw new InvalidOperationException($"Messaging:LeaveAfter must be at least RequestTimeout ({LeaveAfter}, {RequestTimeout})");
         }
 
         if (Namespace.Any(c => !char.IsAsciiLetterOrDigit(c) && c != '-'))

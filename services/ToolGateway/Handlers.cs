@@ -12,7 +12,7 @@ internal static class Handlers
 
     public static void Register(Bus bus, IServiceProvider services) => bus
         .Do<InvokeTool>((message, context, ct) => services.GetRequiredService<RequestInvocation>().Handle(message, context, ct), new HandlerOptions { Key = m => ((InvokeTool)m).Invocation.ToString() })
-        .On<RequestDecided, Invocation, InvocationEvent>(Invocation.Kind, m => m.Request.ToString(), RequestInvocation.Handle)
+        .Do<RequestDecided>((message, context, ct) => services.GetRequiredService<HearDecision>().Handle(message, context, ct), new HandlerOptions { Key = m => ((RequestDecided)m).Request.ToString() })
         .Do<RunInvocation>((message, context, ct) => services.GetRequiredService<ExecuteInvocation>().Handle(message, context, ct), HandlerOptions.Unordered(ToolsAtOnceMax))
         .Do<CancelInvocation>((message, context, ct) => services.GetRequiredService<StopInvocation>().Handle(message, context, ct), HandlerOptions.Unordered());
 }

@@ -2,6 +2,7 @@ using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway;
+using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Http;
 using AgentPlatform.ToolGateway.Invocations;
 using AgentPlatform.ToolGateway.Policy;
@@ -12,13 +13,13 @@ using AgentPlatform.ToolGateway.Usage;
 using AgentPlatform.ToolGateway.Workspaces;
 
 var builder = ServiceHost.CreateBuilder(args, ServiceNames.ToolGateway);
-builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent)), Handlers.Register);
+builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent)), Handlers.Register);
 builder.AddProjections(new ToolUsageProjection());
 builder.Services
     .AddSingleton(WorkspaceFolders.From(builder.Configuration))
     .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))
     .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
-    .AddSingleton<PolicyBook>().AddSingleton<SimulatePolicy>()
+    .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
     .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
 
 var app = builder.BuildService();
@@ -27,5 +28,6 @@ var app = builder.BuildService();
 app.Services.GetRequiredService<ToolRegistry>();
 app.MapTools();
 app.MapPolicy();
+app.MapGrants();
 app.MapWorkspaces();
 app.Run();

@@ -7,6 +7,7 @@ public static class Samples
 {
     private static readonly DateTimeOffset Noon = new(2026, 1, 15, 12, 0, 0, TimeSpan.Zero);
     private static readonly RunId Run = RunId.Parse("0199e0a4-0000-7000-8000-000000000001", null);
+    private static readonly GrantId Grant = GrantId.Parse("0199e0a4-0000-7000-8000-000000000009", null);
     private static readonly WorkspaceId Workspace = WorkspaceId.Parse("0199e0a4-0000-7000-8000-000000000002", null);
     private static readonly InvocationId Invocation = InvocationId.Parse("0199e0a4-0000-7000-8000-000000000003", null);
     private static readonly RequestId Request = RequestId.Parse("0199e0a4-0000-7000-8000-000000000004", null);
@@ -34,7 +35,7 @@ public static class Samples
         ["tool-call-settled-failed"] = new ToolCallSettled(Invocation, null, null, 1, Failed),
         ["request-decision"] = new RequestDecision(Request, RequestKind.Approval, "Publish the report?", "It goes to **everybody**.", Hash, Run, "publish", $"run/{Run}", Noon.AddHours(1)),
         ["withdraw-request"] = new WithdrawRequest(Request, "the run was stopped"),
-        ["request-decided"] = new RequestDecided(Request, Run, "publish", Decision.Approve, Hash, "anna", "go", Noon),
+        ["request-decided"] = new RequestDecided(Request, Run, "publish", Decision.Approve, Hash, "anna", "go", Noon, RememberFor.Run, Json("""{"path":"b.txt"}""")),
         ["run-started"] = new RunStarted(Run, "quarterly-report", Noon),
         ["run-ended"] = new RunEnded(Run, RunStatus.Succeeded, Hash, Noon),
         ["record-facts"] = new RecordFacts(ServiceNames.Orchestrator, 41, [new RecordedFact(42, Invocation.Value, $"run-{Run}", 7, "task-started.1", Noon, Run.ToString(), "message-1", Json("""{"Task":"a"}"""))]),
@@ -64,9 +65,11 @@ public static class Samples
         ["simulate-policy"] = new SimulatePolicyRequest("rules: []", "638040"),
         ["policy-simulation"] = new PolicySimulation(
             5, 1, [new PolicyDifference(Invocation, "files.read@1", Noon, new VerdictView(Verdict.Allow, "a", "b"), new VerdictView(Verdict.Deny, "default", "no rule"))], "638040"),
+        ["give-grant"] = new GiveGrantRequest(new GrantScope(["files.*"], ["run/*"], ["developer"], Run, "write", ["out/**"], ["*.example.org"], true), "for the report", Noon.AddHours(1), 3, Grant),
+        ["grant"] = new GrantView(Grant, GrantState.UsedUp, new GrantScope(["files.read"]), "for the report", "anna", Noon, Noon.AddHours(1), 3, 3, Grant, "bob"),
         ["workspace-file"] = new WorkspaceFile("out/report.md", 1234),
         ["request-view"] = new RequestView(Request, RequestKind.Approval, RequestState.Approved, "Publish?", "To everybody.", Hash, Run, "publish", $"run/{Run}", Noon, Noon.AddHours(1), "anna", "go", Noon.AddMinutes(1)),
-        ["decide-request"] = new DecideRequest(Decision.Deny, "not yet"),
+        ["decide-request"] = new DecideRequest(Decision.Approve, "not that one", RememberFor.Task, Json("""{"path":"b.txt"}""")),
         ["open-session-request"] = new OpenSessionRequest(SessionKind.Terminal, Workspace, 120, 32),
         ["session-view"] = new SessionView(Session, SessionKind.Terminal, SessionState.Closed, "anna", Noon, Noon.AddMinutes(1), 0, "the shell ended", 99),
         ["audit-records"] = new Page<AuditRecordView>([new AuditRecordView(1, ServiceNames.Sessions, 42, "request-1", 1, "request-asked.1", Noon, Run.ToString(), Hash, Json("{}"))], "1"),

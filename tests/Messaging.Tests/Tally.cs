@@ -50,6 +50,8 @@ public sealed class TallyService : IAsyncDisposable
 
     public PostgresEventStore Store => _host.Services.GetRequiredService<PostgresEventStore>();
 
+    public NatsLink Nats => _host.Services.GetRequiredService<NatsLink>();
+
     public DeadLetters DeadLetters => _host.Services.GetRequiredService<DeadLetters>();
 
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
@@ -59,7 +61,7 @@ public sealed class TallyService : IAsyncDisposable
     {
         var options = new MessagingOptions
         {
-            Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), AckWait = TimeSpan.FromSeconds(2),
+            Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), LeaveAfter = TimeSpan.FromSeconds(2), AckWait = TimeSpan.FromSeconds(2),
             PullDuration = TimeSpan.FromMilliseconds(500), AnnounceEvery = TimeSpan.FromMilliseconds(100), ReconcileEvery = TimeSpan.FromMilliseconds(100), GapGrace = TimeSpan.FromSeconds(2), FactsGrace = TimeSpan.FromSeconds(1),
         };
         var builder = Host.CreateApplicationBuilder();

@@ -48,6 +48,32 @@ public sealed class ApprovalTests(PlatformStack stack)
         Assert.Equal(RunStatus.Failed, (await stack.Orchestrator.GetRun(id)).Status);
     }
 
+    [Fact]
+    public async Task A_yes_with_other_arguments_deletes_the_other_file_and_a_yes_for_the_run_asks_no_more()
+    {
+        using var folder = TemporaryFolder.Make();
+        var plan = Path.Combine(folder.Path, "plan.yaml");
+        await File.WriteAllTextAsync(plan, """
+            name: tidy
+            tasks:
+              - { id: make, tool: { name: shell.run, arguments: { script: touch one two three } } }
+              - { id: publish, needs: [make], tool: { name: files.delete, arguments: { path: one } } }
+              - { id: after, needs: [publish], tool: { name: files.delete, arguments: { path: three } } }
+            """);
+        await using var agentctl = stack.Agentctl("run", plan, "--json");
+        var (_, request) = await Waits(agentctl);
+
+        var approved = await stack.AgentctlEnd("requests", "approve", request.ToString(), "--arguments", """{"path":"two"}""", "--remember", "run");
+
+        Assert.True(approved.ExitCode == 0, approved.ToString());
+        var ended = await stack.End(agentctl);
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        var left = (await stack.ToolGateway.ListFiles(ended.Run().Workspace)).Items.Select(f => f.Path);
+        Assert.Equal(["one"], left);
+        var grants = await stack.AgentctlEnd("grants", "list");
+        Assert.Contains("files.delete", grants.Output, StringComparison.Ordinal);
+    }
+
     private async Task<(RunId Run, RequestId Request)> Waits(RunningProgram agentctl)
     {
         var id = await stack.RunOf(agentctl);

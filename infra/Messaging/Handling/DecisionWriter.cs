@@ -21,8 +21,28 @@ public sealed partial class DecisionWriter(PostgresEventStore store, Outgoing ou
     /// <param name="ct">Cancels.</param>
     /// <returns>The state after the facts, and its version.</returns>
     /// <exception cref="StreamConflictException">Lost <see cref="MessagingOptions.ConflictsMax"/> races in a row.</exception>
-    public async Task<(TState State, long Version)> Write<TState, TEvent>(
+    public Task<(TState State, long Version)> Write<TState, TEvent>(
         StreamKind<TState, TEvent> kind, string id, Func<TState, (TEvent[] Facts, object[] Outgoing)> decide, Action<IPostgresSession> prepare, CancellationToken ct)
+        where TState : class
+        where TEvent : class
+    {
+        ArgumentNullException.ThrowIfNull(decide);
+        return Write(kind, id, (_, state, _) => Task.FromResult(decide(state)), prepare, ct);
+    }
+
+    /// <summary>Decides on one stream with a look at others, which may get facts in the same unit of work.</summary>
+    /// <typeparam name="TState">The state.</typeparam>
+    /// <typeparam name="TEvent">Its facts.</typeparam>
+    /// <param name="kind">The kind of stream.</param>
+    /// <param name="id">The thing's id.</param>
+    /// <param name="decide">Unit of work and state in; facts and outgoing messages out. Called again, with a new unit of work, after a conflict on any of its streams.</param>
+    /// <param name="prepare">Sets correlation, marks the inbox, enlists more.</param>
+    /// <param name="ct">Cancels.</param>
+    /// <returns>The state after the facts, and its version.</returns>
+    /// <exception cref="StreamConflictException">Lost <see cref="MessagingOptions.ConflictsMax"/> races in a row.</exception>
+    public async Task<(TState State, long Version)> Write<TState, TEvent>(
+        StreamKind<TState, TEvent> kind, string id, Func<IEventSession, TState, CancellationToken, Task<(TEvent[] Facts, object[] Outgoing)>> decide, Action<IPostgresSession> prepare,
+        CancellationToken ct)
         where TState : class
         where TEvent : class
     {
@@ -32,7 +52,7 @@ public sealed partial class DecisionWriter(PostgresEventStore store, Outgoing ou
         {
             var session = store.Open();
             var stream = await session.FetchForWriting(kind, id, ct);
-            var (facts, messages) = decide(stream.State);
+            var (facts, messages) = await decide(session, stream.State, ct);
             stream.Append(facts);
             prepare(session);
             outgoing.Send(session, messages);

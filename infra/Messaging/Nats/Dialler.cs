@@ -19,7 +19,9 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
         var dial = Task.Factory.StartNew(
             () =>
             {
-                var connection = new ConnectionFactory().CreateConnection(ConnectionOptions(url));
+                var token = options.TokenFile is { } file ? File.ReadAllText(file, Encoding.UTF8).Trim() : null;
+                Greeting.Exchange(url, token, options.RequestTimeout);
+                var connection = new ConnectionFactory().CreateConnection(ConnectionOptions(url, token));
                 WriteBehind.Under(connection, options.UnsentBytesMax);
                 connection.SubscribeAsync(answers.Pattern, (_, e) => answers.Arrived(e.Message.Subject, e.Message.Data ?? []));
                 connection.Flush((int)options.RequestTimeout.TotalMilliseconds);
@@ -58,16 +60,16 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
         }
     }
 
-    private Options ConnectionOptions(string url)
+    private Options ConnectionOptions(string url, string? token)
     {
         var wanted = ConnectionFactory.GetDefaultOptions();
         wanted.Servers = [url];
         wanted.Name = name;
         wanted.AllowReconnect = false;
         wanted.Timeout = (int)options.RequestTimeout.TotalMilliseconds;
-        if (options.TokenFile is { } file)
+        if (token is not null)
         {
-            wanted.Token = File.ReadAllText(file, Encoding.UTF8).Trim();
+            wanted.Token = token;
         }
 
         // Wakes the owner of the connection, whose heartbeat then finds out what happened.

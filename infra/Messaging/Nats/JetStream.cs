@@ -40,10 +40,11 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
         try
         {
             CheckStored(await nats.Request(SubjectOf(subject), payload, ct), subject);
+            nats.Trust();
         }
         catch (Exception e) when (IsUseless(e))
         {
-            nats.Leave(e.Message);
+            nats.Doubt(e.Message);
             throw;
         }
     }
@@ -71,7 +72,11 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
 
         if (failures.FirstOrDefault(f => f is not null && IsUseless(f)) is { } useless)
         {
-            nats.Leave(useless.Message);
+            nats.Doubt(useless.Message);
+        }
+        else if (failures.Any(f => f is null))
+        {
+            nats.Trust();
         }
 
         return failures;
@@ -169,7 +174,9 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     {
         try
         {
-            return await Answer(subject, body, ct);
+            var answer = await Answer(subject, body, ct);
+            nats.Trust();
+            return answer;
         }
         catch (JetStreamException e) when (e.ErrorCode is NotClustered or NoPeers)
         {
@@ -179,7 +186,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
         }
         catch (Exception e) when (IsUseless(e))
         {
-            nats.Leave(e.Message);
+            nats.Doubt(e.Message);
             throw;
         }
     }

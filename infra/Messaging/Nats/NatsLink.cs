@@ -23,7 +23,7 @@ public sealed partial class NatsLink : IDisposable
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile string? _left;
     private volatile string _url;
-    private long _since;
+    private long _doubtedSince;
 
     /// <summary>Begins to connect in the background.</summary>
     /// <param name="name">Shown by the server.</param>
@@ -33,8 +33,8 @@ public sealed partial class NatsLink : IDisposable
     {
         (_options, _log, _urls) = (options, log, NatsAddresses.Parse(options.Url));
 
-        // Anywhere but in the same place: else the clients of a cluster all crowd on its first server.
-        var first = options.UrlsInOrder ? 0 : Random.Shared.Next(_urls.Count);
+        // Processes begin in different places: else the clients of a cluster all crowd on its first server.
+        var first = options.UrlsInOrder ? 0 : Environment.ProcessId % _urls.Count;
         _urls = [.. _urls.Skip(first), .. _urls.Take(first)];
         _url = _urls[0];
         _dialler = new Dialler(name, options, _answers, () => _woken.Set(), AsyncError);
@@ -124,18 +124,22 @@ public sealed partial class NatsLink : IDisposable
     }
 
     /// <summary>
-    /// Gives up a server that keeps the connection but does not do its work, such as one cut off from its cluster, and moves to the next one. Does nothing
-    /// when there is no other, or when this one had less than <see cref="MessagingOptions.RequestTimeout"/> to show what it can.
+    /// Said when the server did not do what it should. One that keeps the connection and does nothing right for <see cref="MessagingOptions.LeaveAfter"/>, such as
+    /// one cut off from its cluster, is left for the next one; where there is no other, nothing happens.
     /// </summary>
     /// <param name="cause">For the log.</param>
-    public void Leave(string cause)
+    public void Doubt(string cause)
     {
-        if (_urls.Count > 1 && IsConnected && Stopwatch.GetElapsedTime(Volatile.Read(ref _since)) >= _options.RequestTimeout)
+        var since = Interlocked.CompareExchange(ref _doubtedSince, Stopwatch.GetTimestamp(), comparand: 0);
+        if (since != 0 && _urls.Count > 1 && IsConnected && Stopwatch.GetElapsedTime(since) >= _options.LeaveAfter)
         {
             _left = cause;
             _woken.Set();
         }
     }
+
+    /// <summary>Said when the server did what it should: doubts from before do not count any more.</summary>
+    public void Trust() => Volatile.Write(ref _doubtedSince, 0);
 
     /// <summary>Subscribes, now and on every later connection; the handler runs on the subscription's own thread and must not block for long.</summary>
     /// <param name="subject">Subject or pattern.</param>
@@ -157,7 +161,7 @@ public sealed partial class NatsLink : IDisposable
         for (var again = false; Connect() is { } connection; again = true)
         {
             _left = null;
-            Volatile.Write(ref _since, Stopwatch.GetTimestamp());
+            Trust();
             _subscriptions.MoveTo(connection);
             _connected.TrySetResult();
             if (again)

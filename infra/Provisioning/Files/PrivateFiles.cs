@@ -7,6 +7,7 @@ public static class PrivateFiles
 {
     private const UnixFileMode FileMode600 = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode FolderMode700 = FileMode600 | UnixFileMode.UserExecute;
+    private static readonly Lock Making = new();
 
     /// <summary>Makes the folder (mode 0700) unless it is there; an existing one is closed to others.</summary>
     public static void EnsureFolder(string folder)
@@ -31,13 +32,16 @@ public static class PrivateFiles
     /// <summary>Writes text, as <see cref="Write(string, ReadOnlySpan{byte})"/> does.</summary>
     public static void Write(string path, string content) => Write(path, System.Text.Encoding.UTF8.GetBytes(content));
 
-    /// <summary>The text in the file; made and written first when it is not there. Safe for one process at a time.</summary>
+    /// <summary>The text in the file; made and written first when it is not there. Safe for one process at a time, which may ask from several threads.</summary>
     public static string ReadOrMake(string path, Func<string> make)
     {
         ArgumentNullException.ThrowIfNull(make);
-        if (!File.Exists(path))
+        lock (Making)
         {
-            Write(path, make());
+            if (!File.Exists(path))
+            {
+                Write(path, make());
+            }
         }
 
         return File.ReadAllText(path).Trim();

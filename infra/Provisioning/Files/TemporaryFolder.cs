@@ -30,6 +30,16 @@ public sealed class TemporaryFolder : IDisposable
         return new TemporaryFolder(made.FullName);
     }
 
+    /// <summary>Whether a name is that of a folder of ours whose process is no more: what a test named after its folder is left over then.</summary>
+    /// <param name="name">Without the path.</param>
+    public static bool IsLeftOver(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var parts = name.Split('-');
+        return name.StartsWith(Prefix, StringComparison.Ordinal) && parts.Length == 4
+            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var owner) && StartOf(owner) != parts[2];
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -43,8 +53,7 @@ public sealed class TemporaryFolder : IDisposable
     {
         foreach (var folder in Directory.EnumerateDirectories(parent, Prefix + "*"))
         {
-            var parts = System.IO.Path.GetFileName(folder).Split('-');
-            if (parts.Length == 4 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var owner) && StartOf(owner) != parts[2])
+            if (IsLeftOver(System.IO.Path.GetFileName(folder)))
             {
                 TryRemove(folder);
             }

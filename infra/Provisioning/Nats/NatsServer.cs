@@ -5,7 +5,7 @@ using AgentPlatform.Provisioning.Programs;
 
 namespace AgentPlatform.Provisioning.Nats;
 
-/// <summary>A nats-server with JetStream as a child process: reachable on loopback only, gone when we are.</summary>
+/// <summary>A nats-server with JetStream as a child process, alone or a node of a cluster: reachable on loopback only, gone when we are.</summary>
 public sealed class NatsServer : IAsyncDisposable
 {
     private readonly NatsOptions options;
@@ -19,11 +19,11 @@ public sealed class NatsServer : IAsyncDisposable
         this.options = options;
     }
 
-    /// <summary>The loopback port.</summary>
+    /// <summary>The port for clients.</summary>
     public int Port => options.Port;
 
     /// <summary>Where clients connect; without the token.</summary>
-    public string Url => $"nats://127.0.0.1:{options.Port}";
+    public string Url => $"nats://{options.Address}:{options.Port}";
 
     /// <summary>The file that holds the token, or null when none is asked for.</summary>
     public string? TokenFile => options.TokenFile;
@@ -83,6 +83,10 @@ public sealed class NatsServer : IAsyncDisposable
         if (!ContainerPrograms.IsScript(options.Program))
         {
             LoopbackPorts.ThrowIfTaken(options.Port, "nats-server");
+            if (options.Cluster is { } node)
+            {
+                LoopbackPorts.ThrowIfTaken(node.Port, "nats-server for the other nodes of its cluster");
+            }
         }
 
         PrivateFiles.EnsureFolder(options.DataFolder);
@@ -132,19 +136,33 @@ public sealed class NatsServer : IAsyncDisposable
 
     private string Configuration()
     {
-        var authorization = options.TokenFile is { } file
-            ? $"authorization {{ token: {Quoted(PrivateFiles.ReadOrMake(file, PrivateFiles.NewSecret))} }}\n"
-            : "";
+        var token = options.TokenFile is { } file ? PrivateFiles.ReadOrMake(file, PrivateFiles.NewSecret) : null;
         return $$"""
-            server_name: agentplatform
-            listen: "127.0.0.1:{{options.Port}}"
+            server_name: {{options.Cluster?.Name ?? "agentplatform"}}
+            listen: "{{options.Address}}:{{options.Port}}"
             max_payload: {{options.MessageMegabytesMax}}MB
-            {{authorization}}
+            {{(token is null ? "" : $"authorization {{ token: {Quoted(token)} }}")}}
             jetstream {
               store_dir: {{Quoted(StoreFolder)}}
               max_file_store: {{options.StoreGigabytesMax}}GB
             }
+            {{(options.Cluster is { } node ? ClusterConfiguration(node, token) : "")}}
 
+            """;
+    }
+
+    // Not advertised: clients know the nodes from us, by the addresses that are right for them.
+    private string ClusterConfiguration(NatsClusterNode node, string? token)
+    {
+        var login = token is null ? "" : $"node:{token}@";
+        return $$"""
+            cluster {
+              name: agentplatform
+              listen: "{{options.Address}}:{{node.Port}}"
+              no_advertise: true
+              {{(token is null ? "" : $"authorization {{ user: node, password: {Quoted(token)} }}")}}
+              routes: [{{string.Join(", ", node.Nodes.Select(other => Quoted($"nats-route://{login}{other}")))}}]
+            }
             """;
     }
 

@@ -31,6 +31,8 @@ internal sealed class FetchedPrograms(ProgramCache cache, Action<string> progres
 
     public Task<string> PopplerUtils(CancellationToken ct) => Debian("poppler-utils", ct);
 
+    public Task<string> Iproute2(CancellationToken ct) => Debian("iproute2", ct);
+
     public Task<string> Dashboard(CancellationToken ct) => cache.Ensure(DashboardFolder, async (folder, token) =>
     {
         progress($"fetching the Aspire dashboard {DashboardVersion} (npm @microsoft/aspire-cli-{Platform}, 128 MB)");

@@ -99,6 +99,19 @@ public sealed class ProgramFinder
         return new PdfToTextProgram(FirstIn(root, "pdftotext"), FetchFromDebian.LibraryPath(root));
     }
 
+    /// <summary>iproute2's ip, for tests that lay networks in namespaces. <c>AGENTPLATFORM_IP</c> names the program.</summary>
+    public async Task<IpProgram> FindIp(CancellationToken ct = default)
+    {
+        if ((ExplicitFile("AGENTPLATFORM_IP") ?? search.Find("ip").FirstOrDefault()) is { } program)
+        {
+            return new IpProgram(program, Libraries: null);
+        }
+
+        var root = cache.Find("iproute2") ?? await Fetch(
+            "ip", fetched.Iproute2, NoContainer<string>, "sudo apt-get install iproute2", "set AGENTPLATFORM_IP to the program", "do without: tests of networks that break are then skipped", ct);
+        return new IpProgram(FirstIn(root, "ip"), FetchFromDebian.LibraryPath(root));
+    }
+
     /// <summary>Chromium or a browser of its family, or null: it is too large to be fetched unasked. <c>AGENTPLATFORM_CHROMIUM</c> names the program.</summary>
     public string? FindChromium() =>
         ExplicitFile("AGENTPLATFORM_CHROMIUM")

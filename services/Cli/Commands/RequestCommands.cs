@@ -36,9 +36,21 @@ internal static class RequestCommands
     {
         var id = Arguments.Id<RequestId>("request", "Id of the request");
         var comment = new Option<string?>("--comment") { Description = "For the record" };
-        return shared.Action(new Command(name, text) { id, comment }, async (parsed, platform, say, ct) =>
+        var command = new Command(name, text) { id, comment };
+        var remember = new Option<RememberFor?>("--remember") { Description = "For what else the yes is good: task, run or always" };
+        var arguments = new Option<string?>("--arguments") { Description = "Run the call with these arguments instead, a JSON object" };
+        if (decision == Decision.Approve)
         {
-            say.Answer(await platform.Sessions.Decide(parsed.GetValue(id), new DecideRequest(decision, parsed.GetValue(comment)), ct), Show);
+            command.Add(remember);
+            command.Add(arguments);
+        }
+
+        return shared.Action(command, async (parsed, platform, say, ct) =>
+        {
+            var answer = decision == Decision.Approve
+                ? new DecideRequest(decision, parsed.GetValue(comment), parsed.GetValue(remember), parsed.GetValue(arguments) is { } json ? Arguments.Json("--arguments", json) : null)
+                : new DecideRequest(decision, parsed.GetValue(comment));
+            say.Answer(await platform.Sessions.Decide(parsed.GetValue(id), answer, ct), Show);
             return ExitCode.Done;
         });
     }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
@@ -5,9 +6,10 @@ using AgentPlatform.ServiceDefaults;
 namespace AgentPlatform.Sessions.Inbox;
 
 /// <summary>A human's answer.</summary>
-public sealed record AnswerRequest(RequestId Id, Decision Decision, string? Comment, string By, DateTimeOffset Now)
+public sealed record AnswerRequest(RequestId Id, Decision Decision, string? Comment, string By, DateTimeOffset Now, RememberFor? Remember = null, JsonElement? Arguments = null)
 {
     private const int CommentCharactersMax = 10_000;
+    private const int ArgumentCharactersMax = 256 * 1024;
 
     /// <summary>Pure. The same answer again is no new fact; one that comes too late finds the request expired, whether or not the clock's own message has arrived.</summary>
     public static (HumanRequestEvent[] Facts, object[] Outgoing) Decide(AnswerRequest command, HumanRequest request)
@@ -19,12 +21,12 @@ public sealed record AnswerRequest(RequestId Id, Decision Decision, string? Comm
             case HumanRequest.Pending p when p.Question.AskedBy == command.By:
                 throw new ProblemException(StatusCodes.Status403Forbidden, "own-request", $"'{command.By}' asked for this and cannot answer it; somebody else with the role approver, operator or owner can");
             case HumanRequest.Pending p:
-                var fact = new HumanRequestEvent.Decided(command.Decision, command.By, command.Comment, command.Now);
+                var fact = new HumanRequestEvent.Decided(command.Decision, command.By, command.Comment, command.Now, command.Remember, command.Arguments);
                 return ([fact], [RequestPublisher.Decided(p.Question, fact)]);
-            case HumanRequest.Answered a when a.Decision == command.Decision:
+            case HumanRequest.Answered a when a.Is(command):
                 return ([], []);
             case HumanRequest.Answered a:
-                throw Conflict($"'{a.By}' has answered '{a.Decision}' already, and an answer is final");
+                throw Conflict($"'{a.Answer.By}' has answered '{a.Answer.Decision}' already, and an answer is final");
             case HumanRequest.Expired e:
                 throw Conflict($"The request expired at {e.At:O}; nobody waits for the answer any more");
             case HumanRequest.Withdrawn w:
@@ -45,7 +47,15 @@ public sealed record AnswerRequest(RequestId Id, Decision Decision, string? Comm
         {
             throw new ProblemException(StatusCodes.Status400BadRequest, "comment-too-long", $"A comment has at most {CommentCharactersMax} characters");
         }
-        var command = new AnswerRequest(id, answer.Decision, answer.Comment, http.User.Identity!.Name!, time.GetUtcNow());
+        if (answer.Decision == Decision.Deny && (answer.Remember is not null || answer.Arguments is not null))
+        {
+            throw new ProblemException(StatusCodes.Status400BadRequest, "bad-decision", "'remember' and 'arguments' belong to a yes; a no has neither");
+        }
+        if (answer.Arguments is { ValueKind: not JsonValueKind.Object } || answer.Arguments?.GetRawText().Length > ArgumentCharactersMax)
+        {
+            throw new ProblemException(StatusCodes.Status400BadRequest, "bad-arguments", $"'arguments' is a JSON object of at most {ArgumentCharactersMax} characters: what the tool is to be called with instead");
+        }
+        var command = new AnswerRequest(id, answer.Decision, answer.Comment, http.User.Identity!.Name!, time.GetUtcNow(), answer.Remember, answer.Arguments);
         string? run = null;
         var (after, _) = await streams.Write(
             HumanRequest.Stream, id.ToString(),

@@ -17,7 +17,12 @@ public abstract record HumanRequest
         public bool IsOverdue(DateTimeOffset now) => Question.ExpiresAt <= now;
     }
 
-    public sealed record Answered(HumanRequestEvent.Asked Question, Decision Decision, string By, string? Comment, DateTimeOffset At) : HumanRequest;
+    public sealed record Answered(HumanRequestEvent.Asked Question, HumanRequestEvent.Decided Answer) : HumanRequest
+    {
+        /// <summary>Whether somebody says the very same thing again.</summary>
+        public bool Is(AnswerRequest answer) =>
+            (answer.Decision, answer.Remember, answer.Arguments?.GetRawText()) == (Answer.Decision, Answer.Remember, Answer.Arguments?.GetRawText());
+    }
 
     public sealed record Expired(HumanRequestEvent.Asked Question, DateTimeOffset At) : HumanRequest;
 
@@ -30,7 +35,7 @@ public abstract record HumanRequest
     public static HumanRequest Evolve(HumanRequest request, HumanRequestEvent fact) => (request, fact) switch
     {
         (Unknown, HumanRequestEvent.Asked f) => new Pending(f),
-        (Pending p, HumanRequestEvent.Decided f) => new Answered(p.Question, f.Decision, f.By, f.Comment, f.At),
+        (Pending p, HumanRequestEvent.Decided f) => new Answered(p.Question, f),
         (Pending p, HumanRequestEvent.Expired f) => new Expired(p.Question, f.At),
         (Pending p, HumanRequestEvent.Withdrawn f) => new Withdrawn(p.Question, f.Reason, f.At),
         _ => request,
@@ -40,7 +45,7 @@ public abstract record HumanRequest
     public static RequestView? Show(HumanRequest request) => request switch
     {
         Pending p => Show(p.Question, RequestState.Pending, by: null, comment: null, at: null),
-        Answered a => Show(a.Question, a.Decision == Decision.Approve ? RequestState.Approved : RequestState.Denied, a.By, a.Comment, a.At),
+        Answered { Answer: var a } answered => Show(answered.Question, a.Decision == Decision.Approve ? RequestState.Approved : RequestState.Denied, a.By, a.Comment, a.At),
         Expired e => Show(e.Question, RequestState.Expired, by: null, comment: null, e.At),
         Withdrawn w => Show(w.Question, RequestState.Withdrawn, by: null, w.Reason, w.At),
         _ => null,

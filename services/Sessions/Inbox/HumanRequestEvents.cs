@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 
@@ -17,7 +18,7 @@ public abstract record HumanRequestEvent
 
     /// <param name="Decision">Approve or Deny; a request that nobody answered is expired, not decided.</param>
     [StoredAs("request-decided.1")]
-    public sealed record Decided(Decision Decision, string By, string? Comment, DateTimeOffset At) : HumanRequestEvent;
+    public sealed record Decided(Decision Decision, string By, string? Comment, DateTimeOffset At, RememberFor? Remember = null, JsonElement? Arguments = null) : HumanRequestEvent;
 
     [StoredAs("request-expired.1")]
     public sealed record Expired(DateTimeOffset At) : HumanRequestEvent;

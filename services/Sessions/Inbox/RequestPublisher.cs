@@ -8,7 +8,7 @@ internal static class RequestPublisher
     private const string Clock = "clock";
 
     public static RequestDecided Decided(HumanRequestEvent.Asked question, HumanRequestEvent.Decided fact) =>
-        new(question.Id, question.Run, question.Task, fact.Decision, question.CallHash, fact.By, fact.Comment, fact.At);
+        new(question.Id, question.Run, question.Task, fact.Decision, question.CallHash, fact.By, fact.Comment, fact.At, fact.Remember, fact.Arguments);
 
     public static RequestDecided Expired(HumanRequestEvent.Asked question, DateTimeOffset at) =>
         new(question.Id, question.Run, question.Task, Decision.Expired, question.CallHash, Clock, Comment: null, at);

@@ -20,7 +20,7 @@ public abstract record Invocation
     public abstract record Known(InvocationEvent.Requested Request, VerdictView? Verdict, int Attempts) : Invocation;
 
     /// <summary>Waits for policy or for a human.</summary>
-    public sealed record Waiting(InvocationEvent.Requested Request, VerdictView? Verdict, RequestId? Asked) : Known(Request, Verdict, 0);
+    public sealed record Waiting(InvocationEvent.Requested Request, VerdictView? Verdict, RequestId? Asked, bool IsTainted = false) : Known(Request, Verdict, 0);
 
     /// <summary>May run, and has not been started.</summary>
     public sealed record Allowed(InvocationEvent.Requested Request, VerdictView? Verdict) : Known(Request, Verdict, 0);
@@ -35,8 +35,9 @@ public abstract record Invocation
     {
         (NotRequested, InvocationEvent.Requested f) => new Waiting(f, null, null),
         (Waiting w, InvocationEvent.Decided { Verdict.Verdict: Verdict.Allow } f) => new Allowed(w.Request, f.Verdict),
-        (Waiting w, InvocationEvent.Decided f) => w with { Verdict = f.Verdict },
+        (Waiting w, InvocationEvent.Decided f) => w with { Verdict = f.Verdict, IsTainted = f.Tainted },
         (Waiting w, InvocationEvent.ApprovalAsked f) => w with { Asked = f.Request },
+        (Waiting w, InvocationEvent.Edited f) => w with { Request = w.Request with { Call = w.Request.Call with { Arguments = f.Arguments } } },
         (Waiting w, InvocationEvent.Approved) => new Allowed(w.Request, w.Verdict),
         (Allowed a, InvocationEvent.Started f) => new Running(a.Request, a.Verdict, f.Attempt, null),
         (Running r, InvocationEvent.Started f) => r with { Attempts = f.Attempt },

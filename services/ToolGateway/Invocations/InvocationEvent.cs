@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 
@@ -21,6 +22,10 @@ public abstract record InvocationEvent
     /// <summary>A human is asked; the request carries the invocation's own id.</summary>
     [StoredAs("invocation-approval-asked.1")]
     public sealed record ApprovalAsked(RequestId Request, string CallHash, DateTimeOffset At) : InvocationEvent;
+
+    /// <summary>A human changed the arguments before saying yes; the yes is for the new hash.</summary>
+    [StoredAs("invocation-edited.1")]
+    public sealed record Edited(string By, JsonElement Arguments, string CallHash, DateTimeOffset At) : InvocationEvent;
 
     /// <summary>A human said yes to exactly this call.</summary>
     [StoredAs("invocation-approved.1")]

@@ -2,6 +2,7 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
+using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 
@@ -15,14 +16,16 @@ public sealed record RunInvocation(InvocationId Invocation) : ICommand;
 /// <param name="Engine">The rules.</param>
 /// <param name="Version">Which version of the policy they are.</param>
 /// <param name="Tainted">Whether content from outside came into the workspace before.</param>
-public sealed record Judge(PolicyEngine Engine, long Version, bool Tainted);
+/// <param name="Granted">A grant that is good for the call, where policy alone does not allow it.</param>
+public sealed record Judge(PolicyEngine Engine, long Version, bool Tainted, GrantView? Granted = null);
 
 /// <summary>Takes a call in: record it, ask policy, and go on, ask a human, or refuse.</summary>
 /// <param name="registry">The tools.</param>
 /// <param name="book">The policy in force.</param>
 /// <param name="store">What came into the workspaces.</param>
 /// <param name="writer">Stores what was decided.</param>
-public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IEventStore store, DecisionWriter writer)
+/// <param name="grants">Leave that was given.</param>
+public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IEventStore store, DecisionWriter writer, GrantBook grants)
 {
     public Task Handle(InvokeTool message, MessageContext context, CancellationToken ct)
     {
@@ -45,13 +48,25 @@ public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IE
         await writer.Write(
             Invocation.Kind,
             call.Invocation.ToString(),
-            known =>
+            async (session, known, stop) =>
             {
                 check(known);
-                return Decide(registry, judge, call, known, now);
+                return Decide(registry, judge with { Granted = await Granted(session, judge, call, known, now, stop) }, call, known, now);
             },
             prepare,
             ct);
+    }
+
+    // Looked for only where it changes something; what a rule denies is denied.
+    private async Task<GrantView?> Granted(IEventSession session, Judge judge, InvokeTool call, Invocation known, DateTimeOffset now, CancellationToken ct)
+    {
+        if (known is not Invocation.NotRequested || registry.Find(call.Tool) is not { } tool || registry.Misfit(call.Tool, call.Arguments) is not null)
+        {
+            return null;
+        }
+
+        var about = PolicyCall.Of(tool.Spec, call.Arguments, call.Role, call.Principal, judge.Tainted, now);
+        return judge.Engine.Decide(about) is { Verdict: Verdict.Ask } or { Rule: PolicyEngine.Default } ? await grants.Use(session, about, call, now, ct) : null;
     }
 
     internal static (InvocationEvent[] Facts, object[] Outgoing) Decide(ToolRegistry registry, Judge judge, InvokeTool call, Invocation invocation, DateTimeOffset now)
@@ -79,7 +94,9 @@ public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IE
 
         var hash = CallHash.Of(tool.Spec.Id, call);
         var requested = new InvocationEvent.Requested(call, tool.Spec.Id, hash, now);
-        var verdict = judge.Engine.Decide(PolicyCall.Of(tool.Spec, call.Arguments, call.Role, call.Principal, judge.Tainted, now));
+        var verdict = judge.Granted is { } grant
+            ? new VerdictView(Verdict.Allow, $"grant {grant.Id}", grant.Because)
+            : judge.Engine.Decide(PolicyCall.Of(tool.Spec, call.Arguments, call.Role, call.Principal, judge.Tainted, now));
         var decided = new InvocationEvent.Decided(verdict, now, judge.Version, judge.Tainted);
         switch (verdict.Verdict)
         {
@@ -98,32 +115,6 @@ public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IE
                 var outcome = Failure(ToolOutcomeStatus.Denied, new ToolError("denied", $"Policy says no ({verdict.Rule}): {verdict.Reason}", Retryable: false));
                 return ([requested, decided, new InvocationEvent.Settled(0, outcome, now)], [Answer(call, outcome)]);
         }
-    }
-
-    /// <summary>A human decided about a call; the request has the invocation's id.</summary>
-    public static (InvocationEvent[] Facts, object[] Outgoing) Handle(RequestDecided message, Invocation invocation, MessageContext context)
-    {
-        ArgumentNullException.ThrowIfNull(message);
-        ArgumentNullException.ThrowIfNull(context);
-        if (invocation is not Invocation.Waiting { Asked: { } asked } waiting || asked != message.Request)
-        {
-            return ([], []);
-        }
-
-        var call = waiting.Request.Call;
-        if (message.Decision == Decision.Approve && message.CallHash == waiting.Request.CallHash)
-        {
-            return ([new InvocationEvent.Approved(message.DecidedBy, message.CallHash, context.Now)], [new RunInvocation(call.Invocation)]);
-        }
-
-        var reason = message.Decision switch
-        {
-            Decision.Deny => $"{message.DecidedBy} said no{(message.Comment is { Length: > 0 } comment ? $": {comment}" : string.Empty)}",
-            Decision.Expired => "Nobody approved it in time",
-            _ => "The approval was for another call",
-        };
-        var outcome = Failure(ToolOutcomeStatus.Denied, new ToolError("denied", reason, Retryable: false));
-        return ([new InvocationEvent.Settled(0, outcome, context.Now)], [Answer(call, outcome)]);
     }
 
     internal static ToolCallSettled Answer(InvokeTool call, ToolOutcome outcome) => new(call.Invocation, call.Run, call.Task, call.Attempt, outcome);

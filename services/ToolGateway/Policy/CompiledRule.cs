@@ -14,6 +14,7 @@ internal sealed class CompiledRule
     private const RegexOptions Linear = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant;
 
     private readonly Regex? _paths;
+    private readonly Regex? _command;
     private readonly (ArgumentTest Test, Regex? Matches)[] _arguments;
     private readonly (TimeOnly From, TimeOnly To, TimeZoneInfo Zone)? _hours;
 
@@ -22,7 +23,8 @@ internal sealed class CompiledRule
     {
         Rule = rule;
         Check();
-        _paths = rule.Paths is { } paths ? Compile($@"(?:^|[\s'""`=:;|&<>(){{}},])(?:\./)*(?:{string.Join('|', paths.Select(Glob))})(?:$|[\s'""`;|&<>(){{}},])", "paths") : null;
+        _paths = rule.Paths is { } paths ? Compile(PathPattern.Anywhere(paths), "paths") : null;
+        _command = rule.Command is { } command ? Compile(command, "command") : null;
         _arguments = [.. (rule.Arguments ?? []).Select(test => (test, test.Matches is { } pattern ? Compile(pattern, "matches") : null))];
         _hours = rule.Hours is { } hours ? (Time(hours.From), Time(hours.To), Zone(hours.Zone)) : null;
         CheckPaths();
@@ -40,6 +42,7 @@ internal sealed class CompiledRule
         : Rule.Risk is { } risk && !risk.Any(call.Risk.Contains) ? "risk"
         : _hours is not null && !Within(call.At) ? "hours"
         : _arguments.FirstOrDefault(a => !Holds(a, call)) is { Test: { } test } ? $"arguments at {test.At}"
+        : _command is not null && !call.Commands().Any(_command.IsMatch) ? "command"
         : _paths is not null && !call.PathTexts().Any(_paths.IsMatch) ? "paths"
         : Rule.Hosts is { } hosts && !call.Hosts().Any(host => AnyFits(hosts, host.ToLowerInvariant())) ? "hosts"
         : null;
@@ -63,13 +66,6 @@ internal sealed class CompiledRule
 
     private TimeZoneInfo Zone(string name) =>
         TimeZoneInfo.TryFindSystemTimeZoneById(name, out var zone) ? zone : throw Wrong($"knows no time zone '{name}'; use an IANA name such as Europe/Berlin");
-
-    // Within a word of a path: '**/' is any number of folders, '**' anything, '*' and '?' stay within a folder.
-    private static string Glob(string pattern) => Regex.Escape(pattern.Replace('\\', '/'))
-        .Replace(@"\*\*/", @"(?:[^\s'""`;|&<>(){},]*/)?", StringComparison.Ordinal)
-        .Replace(@"\*\*", @"[^\s'""`;|&<>(){},]*", StringComparison.Ordinal)
-        .Replace(@"\*", @"[^\s/'""`;|&<>(){},]*", StringComparison.Ordinal)
-        .Replace(@"\?", @"[^\s/'""`;|&<>(){},]", StringComparison.Ordinal);
 
     private Regex Compile(string pattern, string where)
     {

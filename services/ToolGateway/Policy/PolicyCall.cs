@@ -9,6 +9,7 @@ namespace AgentPlatform.ToolGateway.Policy;
 public sealed record PolicyCall(string Tool, IReadOnlyCollection<Risk> Risk, JsonElement Arguments, string Role, string Principal, bool Tainted, DateTimeOffset At)
 {
     private static readonly Regex Address = new(@"\b[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s@]*@)?(?<host>\[[0-9A-Fa-f:.]+\]|[^/\s:?#'""]+)", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
+    private static readonly string[] CommandNames = ["argv", "args", "cmd", "command", "code", "script", "stdin"];
     private static readonly string[] HostNames = ["host", "hostname", "domain"];
 
     private JToken? _tree;
@@ -31,6 +32,10 @@ public sealed record PolicyCall(string Tool, IReadOnlyCollection<Risk> Risk, Jso
 
     /// <summary>Texts in which a path may stand, whole or as part of a command line.</summary>
     internal IEnumerable<string> PathTexts() => Texts().Where(t => !Content.Contains(t.Name)).Select(t => t.Text.Replace('\\', '/'));
+
+    /// <summary>Command lines in the arguments.</summary>
+    internal IEnumerable<string> Commands() =>
+        Texts().Where(t => CommandNames.Contains(t.Name, StringComparer.OrdinalIgnoreCase)).GroupBy(t => t.Name, t => t.Text).Select(words => string.Join(' ', words));
 
     /// <summary>Hosts of the addresses in the arguments.</summary>
     internal IEnumerable<string> Hosts() => Texts().SelectMany(t => HostNames.Contains(t.Name, StringComparer.OrdinalIgnoreCase)

@@ -35,6 +35,12 @@ public sealed record PolicyRule
     /// <summary>Each must hold.</summary>
     public ArgumentTest[]? Arguments { get; init; }
 
+    /// <summary>
+    /// Regular expression that is found in a command line among the arguments: what is named argv, args, cmd, command, code, script or stdin, an array joined by blanks.
+    /// Without look-around and back-references.
+    /// </summary>
+    public string? Command { get; init; }
+
     /// <summary>A path in the arguments fits one of these patterns: <c>*</c> within a folder, <c>**</c> across folders.</summary>
     public string[]? Paths { get; init; }
 

@@ -38,6 +38,13 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal("nats://c:4222", external["nats"]);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3, "--nats-nodes", "3")]
+    [InlineData(1, "--nats-nodes", "1")]
+    [InlineData(1, "--external", "nats=nats://c:4222,nats://d:4222")]
+    public void There_is_one_nats_server_unless_three_are_wanted(int nodes, params string[] args) => Assert.Equal(nodes, Parsed(args).NatsNodes);
+
     [Fact]
     public void A_run_knows_its_plan_and_leaves_the_terminal_to_it()
     {
@@ -52,6 +59,11 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--port dashboard=many", "--port wants NAME=NUMBER")]
     [InlineData("--replicas audit=99", "between 1 and 16")]
     [InlineData("--replicas audit=2,audit=3", "names a resource twice")]
+    [InlineData("--nats-nodes 0", "--nats-nodes is 1, or 3 for a cluster that goes on without one of them")]
+    [InlineData("--nats-nodes 2", "it got 2")]
+    [InlineData("--nats-nodes 4", "it got 4")]
+    [InlineData("--nats-nodes x", "it got x")]
+    [InlineData("--nats-nodes 3 --external nats=nats://c:4222", "with --external nats= name all servers of that cluster instead")]
     [InlineData("--external redis=there", "--external knows postgres and nats")]
     [InlineData("run /nowhere", "There is no plan at /nowhere")]
     [InlineData("run / --input /nowhere", "There is no input folder at /nowhere")]

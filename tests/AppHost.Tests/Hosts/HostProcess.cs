@@ -60,9 +60,10 @@ internal sealed class HostProcess : IAsyncDisposable
         return new HostProcess(Process.Start(start)!, data, ports, own);
     }
 
-    public static async Task<HostProcess> Ready(params string[] args)
+    public static Task<HostProcess> Ready(params string[] args) => Ready(Start(args.Length == 0 ? ["--no-dashboard"] : args));
+
+    public static async Task<HostProcess> Ready(HostProcess host)
     {
-        var host = Start(args.Length == 0 ? ["--no-dashboard"] : args);
         await Task.WhenAny(host.ready.Task, host.process.WaitForExitAsync(Ct)).WaitAsync(Deadline, Ct);
         Assert.True(host.ready.Task.IsCompleted, host.Output);
         return host;

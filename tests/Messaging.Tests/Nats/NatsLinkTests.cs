@@ -63,20 +63,32 @@ public sealed class NatsLinkTests(Servers servers)
         using var alone = Link(second);
         await link.WaitConnected(Ct);
         await alone.WaitConnected(Ct);
-        var (returned, connections) = (0, second.Connections);
+        var returned = 0;
         alone.Reconnected += () => Interlocked.Increment(ref returned);
 
         await Eventually.True(
             () =>
             {
-                link.Leave("it does nothing");
-                alone.Leave("it does nothing");
+                link.Doubt("it does nothing");
+                alone.Doubt("it does nothing");
                 return Task.FromResult(link.IsConnected && link.Url == UrlOf(second));
             },
             "a connection to the second server");
 
         Assert.Equal(0, Volatile.Read(ref returned));
-        Assert.Equal(connections + 1, second.Connections);
+    }
+
+    [Fact]
+    public async Task A_link_that_found_no_server_for_a_while_used_up_the_thread_pool()
+    {
+        await using var proxy = FaultyProxy.ForNats(servers.Nats.Port);
+        proxy.Die();
+        var before = ThreadPool.ThreadCount;
+        using var link = new NatsLink("test", new MessagingOptions { Url = UrlOf(proxy), ReconnectEvery = TimeSpan.FromMilliseconds(1) }, NullLogger<NatsLink>.Instance);
+
+        await Eventually.True(() => Task.FromResult(proxy.Connections >= 200), "two hundred tries");
+
+        Assert.InRange(ThreadPool.ThreadCount, 0, before + 30);
     }
 
     // The library holds the lock that its reader needs while it writes: a writer that waited for the server, which waited for our reader, waited for ever.
@@ -94,12 +106,33 @@ public sealed class NatsLinkTests(Servers servers)
         Assert.True(link.IsConnected);
     }
 
+    [Fact]
+    public async Task A_server_that_does_some_things_right_is_kept()
+    {
+        await using var first = FaultyProxy.ForNats(servers.Nats.Port);
+        await using var second = FaultyProxy.ForNats(servers.Nats.Port);
+        using var link = Link(first, second);
+        await link.WaitConnected(Ct);
+        var begun = TimeProvider.System.GetTimestamp();
+
+        await Eventually.True(
+            () =>
+            {
+                link.Doubt("it was slow");
+                link.Trust();
+                return Task.FromResult(TimeProvider.System.GetElapsedTime(begun) > TimeSpan.FromSeconds(2));
+            },
+            "twice the time after which a useless server is left");
+
+        Assert.Equal((true, UrlOf(first)), (link.IsConnected, link.Url));
+    }
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     private static string UrlOf(FaultyProxy proxy) => $"nats://127.0.0.1:{proxy.Port}";
 
     private static NatsLink Link(params FaultyProxy[] ways) => new(
-        "test", new MessagingOptions { Url = string.Join(',', ways.Select(UrlOf)), UrlsInOrder = true, RequestTimeout = TimeSpan.FromSeconds(1) }, NullLogger<NatsLink>.Instance);
+        "test", new MessagingOptions { Url = string.Join(',', ways.Select(UrlOf)), UrlsInOrder = true, RequestTimeout = TimeSpan.FromSeconds(1), LeaveAfter = TimeSpan.FromSeconds(1) }, NullLogger<NatsLink>.Instance);
 
     /// <returns>Why the library could say no more, before it was closed.</returns>
     private static Exception? CutAndClose(FaultyProxy proxy, Connection connection)

@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using AgentPlatform.Provisioning.Files;
 using AgentPlatform.Provisioning.Nats;
 using AgentPlatform.Provisioning.Processes;
+using AgentPlatform.Provisioning.Programs;
 
 namespace AgentPlatform.Provisioning.Tests.Nats;
 
@@ -46,6 +48,50 @@ public sealed class NatsServerTests
         await using var stranger = await Client.Connect(server.Port, "guessed");
         var refused = await Assert.ThrowsAsync<IOException>(() => stranger.Request("$JS.API.INFO", ""));
         Assert.Contains("Authorization Violation", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Three_nodes_of_a_cluster_keep_three_copies_and_let_in_only_who_knows_the_token()
+    {
+        using var folder = TemporaryFolder.Make();
+        var ports = Enumerable.Range(0, 6).Select(_ => LoopbackPorts.Next()).ToArray();
+        string[] nodes = [.. ports[3..].Select(port => $"127.0.0.1:{port}")];
+        var program = await new ProgramFinder().FindNatsServer(Ct);
+        var led = ports[..3].Select(_ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).ToArray();
+        var servers = Enumerable.Range(0, 3).Select(i => new NatsServer(new NatsOptions
+        {
+            Program = program,
+            DataFolder = Path.Combine(folder.Path, $"node-{i}"),
+            Port = ports[i],
+            TokenFile = Path.Combine(folder.Path, "token"),
+            Cluster = new NatsClusterNode($"node-{i}", ports[3 + i], nodes),
+            OnLine = line => _ = line.Text.Contains("new JetStream cluster metadata leader", StringComparison.Ordinal) || line.Text.Contains("cluster new metadata leader", StringComparison.Ordinal) ? led[i].TrySetResult() : false,
+        })).ToList();
+        try
+        {
+            await Task.WhenAll(servers.Select(server => server.StartAsync(Ct)));
+            await Task.WhenAll(led.Select(one => one.Task)).WaitAsync(TimeSpan.FromSeconds(60), Ct);
+            await using var client = await Client.Connect(ports[0], await File.ReadAllTextAsync(servers[0].TokenFile!, Ct));
+            var made = await client.Request("$JS.API.STREAM.CREATE.RUNS", """{"name":"RUNS","subjects":["runs.>"],"storage":"file","num_replicas":3}""");
+            Assert.False(made.TryGetProperty("error", out _), made.ToString());
+            Assert.Equal(2, made.GetProperty("cluster").GetProperty("replicas").GetArrayLength());
+
+            using var stranger = new TcpClient();
+            await stranger.ConnectAsync(IPAddress.Loopback, ports[3], Ct);
+            using var said = new StreamReader(stranger.GetStream());
+            await stranger.GetStream().WriteAsync("CONNECT {\"verbose\":false}\r\n"u8.ToArray(), Ct);
+            var last = string.Empty;
+            while (await said.ReadLineAsync(Ct) is { } line)
+            {
+                last = line;
+            }
+
+            Assert.Contains("Authorization Violation", last, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await Task.WhenAll(servers.Select(server => server.DisposeAsync().AsTask()));
+        }
     }
 
     [Fact]

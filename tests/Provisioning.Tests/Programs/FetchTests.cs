@@ -39,7 +39,7 @@ public sealed class FetchTests : IDisposable
     }
 
     [Fact]
-    public async Task Nats_server_and_pdftotext_from_Debian_run_without_touching_the_system()
+    public async Task Nats_server_pdftotext_and_ip_from_Debian_run_without_touching_the_system()
     {
         Assert.SkipUnless(await DebianAnswers.Value, "this is not Debian, or its package archive cannot be reached");
         var nats = await Finder().FindNatsServer(Ct);
@@ -49,7 +49,11 @@ public sealed class FetchTests : IDisposable
         var pdf = await Finder().FindPdfToText(Ct);
         Assert.StartsWith(folder.Path, pdf.Executable, StringComparison.Ordinal);
         await RunTool.Run(new ChildProcessStart(pdf.Executable, "-v") { RunAs = PostgresAccount.UserForRoot()?.Name, Environment = new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = pdf.Libraries } }, Ct);
+        var ip = await Finder().FindIp(Ct);
+        Assert.StartsWith(folder.Path, ip.Executable, StringComparison.Ordinal);
+        await RunTool.Run(new ChildProcessStart(ip.Executable, "-Version") { Environment = new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = ip.Libraries } }, Ct);
         Assert.Equal(nats, await Offline().FindNatsServer(Ct));
+        Assert.Equal(ip, await Offline().FindIp(Ct));
         Assert.Equal(pdf, await Offline().FindPdfToText(Ct));
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Sessions.Inbox;
@@ -22,6 +23,7 @@ public sealed class RecordedStreamsTests
     public static TheoryData<string, object[]> Streams => new()
     {
         { "request-2026-11-approved", [Asked, new HumanRequestEvent.Decided(Decision.Approve, "ann", "go on", Noon.AddMinutes(1))] },
+        { "request-2026-11-edited", [Asked, new HumanRequestEvent.Decided(Decision.Approve, "ann", null, Noon.AddMinutes(1), RememberFor.Run, JsonSerializer.Deserialize<JsonElement>("""{"a":1}"""))] },
         { "request-2026-11-denied", [Asked with { Run = null, Task = null, ExpiresAt = null }, new HumanRequestEvent.Decided(Decision.Deny, "bob", null, Noon.AddMinutes(1)), new HumanRequestEvent.Expired(Noon)] },
         { "request-2026-11-expired", [Asked, new HumanRequestEvent.Expired(Noon.AddHours(1))] },
         { "request-2026-11-withdrawn", [Asked, new HumanRequestEvent.Withdrawn("the run was stopped", Noon.AddMinutes(1))] },

@@ -11,16 +11,16 @@ public sealed class FaultyProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Func<IFrames> _frames;
-    private readonly int _target;
+    private readonly Func<CancellationToken, Task<Socket>> _dial;
     private readonly Task _accepting;
     private int _connections;
     private volatile FaultPlan _plan;
     private volatile bool _isDead;
     private volatile bool _isFrozen;
 
-    private FaultyProxy(int target, Func<IFrames> frames, FaultPlan plan)
+    private FaultyProxy(Func<CancellationToken, Task<Socket>> dial, Func<IFrames> frames, FaultPlan plan)
     {
-        (_target, _frames, _plan) = (target, frames, plan);
+        (_dial, _frames, _plan) = (dial, frames, plan);
         _listener.Start();
         _accepting = Accept();
     }
@@ -30,9 +30,12 @@ public sealed class FaultyProxy : IAsyncDisposable
     /// <summary>Connections so far.</summary>
     public int Connections => Volatile.Read(ref _connections);
 
-    public static FaultyProxy ForNats(int target, FaultPlan? plan = null) => new(target, () => new NatsFrames(), plan ?? FaultPlan.None);
+    public static FaultyProxy ForNats(int target, FaultPlan? plan = null) => new(ct => Loopback(target, ct), () => new NatsFrames(), plan ?? FaultPlan.None);
 
-    public static FaultyProxy ForBytes(int target, FaultPlan? plan = null) => new(target, () => new RawFrames(), plan ?? FaultPlan.None);
+    public static FaultyProxy ForBytes(int target, FaultPlan? plan = null) => new(ct => Loopback(target, ct), () => new RawFrames(), plan ?? FaultPlan.None);
+
+    /// <summary>To a server that is elsewhere than on this machine's loopback.</summary>
+    public static FaultyProxy To(Func<CancellationToken, Task<Socket>> dial) => new(dial, () => new RawFrames(), FaultPlan.None);
 
     /// <summary>From the next piece on.</summary>
     public void Follow(FaultPlan plan) => _plan = plan;
@@ -85,28 +88,48 @@ public sealed class FaultyProxy : IAsyncDisposable
 
     private async Task Join(Socket client, int connection)
     {
-        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         using var _ = client;
         client.NoDelay = true;
-        _sockets[client] = _sockets[server] = true;
+        _sockets[client] = true;
+        Socket? server = null;
         try
         {
             if (!_isDead)
             {
-                await server.ConnectAsync(IPAddress.Loopback, _target);
+                server = await _dial(_stop.Token);
+                server.NoDelay = true;
+                _sockets[server] = true;
                 await Task.WhenAny(Pump(client, server, connection * 2), Pump(server, client, (connection * 2) + 1));
             }
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
             // The server is away; the client finds out as it would without us.
         }
         finally
         {
             Reset(client);
-            Reset(server);
             _sockets.TryRemove(client, out var _);
-            _sockets.TryRemove(server, out var _);
+            if (server is not null)
+            {
+                Reset(server);
+                _sockets.TryRemove(server, out var _);
+            }
+        }
+    }
+
+    private static async Task<Socket> Loopback(int port, CancellationToken ct)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(IPAddress.Loopback, port, ct);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
 

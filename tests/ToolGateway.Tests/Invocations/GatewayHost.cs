@@ -2,6 +2,7 @@ using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.Testing;
+using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
@@ -24,13 +25,13 @@ internal sealed class GatewayHost : IAsyncDisposable
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
+        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
         builder.Services.AddMessaging(ServiceNames.ToolGateway, new MessagingOptions { Url = servers.Nats.Url, AckWait = TimeSpan.FromSeconds(3) }, Handlers.Register);
         builder.Services.AddProjections(new ProjectionOptions { LookEvery = TimeSpan.FromMilliseconds(5) }, new ToolUsageProjection());
         builder.Services
             .AddSingleton(new WorkspaceFolders(_folder.Path, new WorkspaceOptions()))
             .AddSingleton(new ToolRegistry(tools))
-            .AddSingleton<PolicyBook>().AddSingleton<SimulatePolicy>()
+            .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
             .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
         _host = builder.Build();
     }
@@ -38,6 +39,8 @@ internal sealed class GatewayHost : IAsyncDisposable
     public ExecuteInvocation Execute => _host.Services.GetRequiredService<ExecuteInvocation>();
 
     public PolicyBook Policy => _host.Services.GetRequiredService<PolicyBook>();
+
+    public GrantBook Grants => _host.Services.GetRequiredService<GrantBook>();
 
     public SimulatePolicy Simulate => _host.Services.GetRequiredService<SimulatePolicy>();
 

@@ -31,6 +31,7 @@ public sealed class PolicyTests
     [InlineData("tainted: true", "tainted")]
     [InlineData("arguments: [{ at: $.command, matches: '^git ' }]", "arguments at $.command")]
     [InlineData("arguments: [{ at: '$.files[*].mode', equals: [write] }]", "arguments at $.files[*].mode")]
+    [InlineData("command: '^git '", "command")]
     [InlineData("paths: ['**/secrets/**']", "paths")]
     [InlineData("hosts: ['*.example.org']", "hosts")]
     [InlineData("hours: { from: '08:00', to: '18:00', zone: Europe/Berlin, days: [monday] }", "hours")]
@@ -92,8 +93,10 @@ public sealed class PolicyTests
     {
         var everything = new PolicyEngine([Rule("everything", "*", Verdict.Allow)]);
 
-        var verdict = everything.Decide(Call() with { Tool = "shell.run", Arguments = Json(JsonSerializer.Serialize(new { command })) });
+        var verdict = everything.Decide(Call() with { Tool = "shell.run", Arguments = Json(JsonSerializer.Serialize(new { script = command })) });
+        var words = everything.Decide(Call() with { Tool = "shell.run", Arguments = Json(JsonSerializer.Serialize(new { argv = (string[])["sh", "-c", command] })) });
 
+        Assert.Equal((Verdict.Deny, rail), (words.Verdict, words.Rule));
         Assert.Equal((Verdict.Deny, rail), (verdict.Verdict, verdict.Rule));
     }
 

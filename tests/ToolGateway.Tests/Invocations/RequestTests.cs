@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AgentPlatform.Contracts;
+using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
 using static AgentPlatform.ToolGateway.Tests.Invocations.Story;
 
@@ -79,7 +80,7 @@ public sealed class RequestTests
     [Fact]
     public void A_yes_runs_exactly_what_was_asked()
     {
-        var (facts, outgoing) = RequestInvocation.Handle(Answer(Decision.Approve), After(Verdict.Ask), Context);
+        var (facts, outgoing, _) = Hear(Answer(Decision.Approve), After(Verdict.Ask));
 
         Assert.Equal(new InvocationEvent.Approved("anna", CallHash.Of("probe.run@1", Call), Noon), Assert.Single(facts));
         Assert.Equal(new RunInvocation(Call.Invocation), Assert.Single(outgoing));
@@ -96,17 +97,17 @@ public sealed class RequestTests
     [Fact]
     public void An_answer_counts_once()
     {
-        var approved = RequestInvocation.Handle(Answer(Decision.Approve), After(Verdict.Ask), Context).Facts.Aggregate(After(Verdict.Ask), Invocation.Evolve);
+        var approved = Hear(Answer(Decision.Approve), After(Verdict.Ask)).Facts.Aggregate(After(Verdict.Ask), Invocation.Evolve);
 
-        Assert.Empty(RequestInvocation.Handle(Answer(Decision.Approve), approved, Context).Facts);
-        Assert.Empty(RequestInvocation.Handle(Answer(Decision.Deny), approved, Context).Facts);
+        Assert.Empty(Hear(Answer(Decision.Approve), approved).Facts);
+        Assert.Empty(Hear(Answer(Decision.Deny), approved).Facts);
     }
 
     [Fact]
     public void Nobody_can_approve_what_was_denied_or_what_does_not_exist()
     {
-        Assert.Empty(RequestInvocation.Handle(Answer(Decision.Approve), After(Verdict.Deny), Context).Outgoing);
-        Assert.Empty(RequestInvocation.Handle(Answer(Decision.Approve), new Invocation.NotRequested(), Context).Outgoing);
+        Assert.Empty(Hear(Answer(Decision.Approve), After(Verdict.Deny)).Outgoing);
+        Assert.Empty(Hear(Answer(Decision.Approve), new Invocation.NotRequested()).Outgoing);
     }
 
     [Fact]
@@ -118,12 +119,55 @@ public sealed class RequestTests
         Assert.Equal(["ToolCallSettled", "WithdrawRequest"], Names(outgoing));
     }
 
+    [Fact]
+    public void A_yes_with_other_arguments_runs_those_and_is_bound_to_their_hash()
+    {
+        var edited = Answer(Decision.Approve) with { Arguments = Json("""{"text":"better"}""") };
+
+        var (facts, outgoing, _) = Hear(edited, After(Verdict.Ask));
+
+        Assert.Equal(["Edited", "Approved"], Names(facts));
+        Assert.Equal(CallHash.Of("probe.run@1", Call with { Arguments = edited.Arguments!.Value }), ((InvocationEvent.Approved)facts[1]).CallHash);
+        var allowed = Assert.IsType<Invocation.Allowed>(facts.Aggregate(After(Verdict.Ask), Invocation.Evolve));
+        Assert.Equal("better", allowed.Request.Call.Arguments.GetProperty("text").GetString());
+        Assert.Equal(new RunInvocation(Call.Invocation), Assert.Single(outgoing));
+    }
+
+    [Fact]
+    public void A_yes_with_arguments_that_do_not_fit_or_that_a_rule_denies_ends_the_call()
+    {
+        Denied(Answer(Decision.Approve) with { Arguments = Json("""{"txt":1}""") }, "anna approved it with arguments that do not fit the schema of probe.run@1");
+        Denied(
+            Answer(Decision.Approve) with { Arguments = Json("""{"text":"/etc/shadow"}""") }, "anna approved it with arguments that policy denies (system-secrets): holds secrets of the machine");
+    }
+
+    [Theory]
+    [InlineData(RememberFor.Task)]
+    [InlineData(RememberFor.Run)]
+    [InlineData(RememberFor.Always)]
+    public void A_yes_that_is_to_be_remembered_is_a_grant_for_the_same_tool_and_no_more(RememberFor what)
+    {
+        var grant = Hear(Answer(Decision.Approve) with { Remember = what }, After(Verdict.Ask)).Grant!;
+        var again = Hear(Answer(Decision.Approve) with { Remember = what }, After(Verdict.Ask)).Grant!;
+
+        Assert.Equal(grant.Id, again.Id);
+        Assert.Equal(["probe.run"], grant.Scope.Tools);
+        Assert.False(grant.Scope.Tainted);
+        Assert.Equal(
+            what switch { RememberFor.Task => (Call.Run, "write", false), RememberFor.Run => (Call.Run, null, false), _ => (null, null, true) },
+            (grant.Scope.Run, grant.Scope.Task, grant.Scope.Roles is ["developer"]));
+        Assert.Null(Hear(Answer(Decision.Deny) with { Remember = what }, After(Verdict.Ask)).Grant);
+    }
+
+    private static (InvocationEvent[] Facts, object[] Outgoing, GrantEvent.Given? Grant) Hear(RequestDecided answer, Invocation invocation) =>
+        HearDecision.Decide(Intake(Verdict.Ask).Registry, Says(Verdict.Ask), answer, invocation, Noon);
+
     private static RequestDecided Answer(Decision decision) =>
         new(new RequestId(Call.Invocation.Value), Call.Run, "write", decision, CallHash.Of("probe.run@1", Call), "anna", "not now", Noon);
 
     private static void Denied(RequestDecided answer, string reason)
     {
-        var (facts, outgoing) = RequestInvocation.Handle(answer, After(Verdict.Ask), Context);
+        var (facts, outgoing, _) = Hear(answer, After(Verdict.Ask));
 
         Assert.IsType<InvocationEvent.Settled>(Assert.Single(facts));
         var told = Assert.IsType<ToolCallSettled>(Assert.Single(outgoing)).Outcome;

@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Testing.Streams;
+using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Tests.Invocations;
 
 namespace AgentPlatform.ToolGateway.Tests.Streams;
@@ -10,11 +12,11 @@ namespace AgentPlatform.ToolGateway.Tests.Streams;
 /// <summary>Invocations of the past, folded by today's code. How to record: <see cref="RecordedStreams"/>.</summary>
 public sealed class RecordedStreamsTests
 {
-    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(InvocationEvent)), Folder());
+    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent)), Folder());
     private static readonly InvocationEvent.Requested Requested = new(Story.Call with { TimeoutSeconds = 1.5, Idempotent = true }, "probe.run@1", "ab12", Story.Noon);
     private static readonly InvocationEvent.Started Started = new(1, Story.Noon);
 
-    public static TheoryData<string, InvocationEvent[]> Streams => new()
+    public static TheoryData<string, object[]> Streams => new()
     {
         {
             "invocation-2026-11-approved",
@@ -38,14 +40,42 @@ public sealed class RecordedStreamsTests
                 new InvocationEvent.Settled(1, new ToolOutcome(ToolOutcomeStatus.Cancelled, Story.Json("null"), [], new ToolError("cancelled", "the run was stopped", false), 0), Story.Noon),
             ]
         },
+        {
+            "invocation-2026-11-edited",
+            [
+                Requested,
+                new InvocationEvent.Decided(new VerdictView(Verdict.Ask, "tainted-shell", "content from outside"), Story.Noon, Policy: 3, Tainted: true),
+                new InvocationEvent.ApprovalAsked(RequestId.Parse("0199e0a4-0000-7000-8000-000000000004", null), "ab12", Story.Noon),
+                new InvocationEvent.Edited("ann", Story.Json("""{"text":"better"}"""), "ef56", Story.Noon.AddSeconds(1)),
+                new InvocationEvent.Approved("ann", "ef56", Story.Noon.AddSeconds(1)),
+            ]
+        },
+        { "policy-2026-11", [new PolicyEvent.Set("rules: []", "ab12", "ann", Story.Noon)] },
+        { "taint-2026-11", [new TaintEvent.CameIn(Story.Call.Invocation, "web.fetch@1", Story.Noon)] },
+        {
+            "grant-2026-11-used",
+            [
+                new GrantEvent.Given(
+                    GrantId, new GrantScope(["files.*"], ["run/*"], ["developer"], Story.Call.Run, "write", ["out/**"], ["*.example.org"], Tainted: true), "for the report", "ann", Story.Noon,
+                    Story.Noon.AddHours(1), 3, GrantId),
+                new GrantEvent.Used(Story.Call.Invocation, Story.Noon),
+                new GrantEvent.Revoked("bob", Story.Noon.AddMinutes(1)),
+            ]
+        },
+        {
+            "grant-2026-11-expired",
+            [new GrantEvent.Given(GrantId, new GrantScope(["files.read"]), "always", "ann", Story.Noon, null, null, null), new GrantEvent.Expired(Story.Noon)]
+        },
     };
+
+    private static GrantId GrantId => GrantId.Parse("0199e0a4-0000-7000-8000-000000000009", null);
 
     [Theory]
     [MemberData(nameof(Streams))]
-    public void A_stream_of_today_is_recorded(string name, InvocationEvent[] events) => Assert.True(Recorded.Record(name, events), $"Record {name} once with RECORD_STREAMS=1");
+    public void A_stream_of_today_is_recorded(string name, object[] events) => Assert.True(Recorded.Record(name, events), $"Record {name} once with RECORD_STREAMS=1");
 
     [Fact]
-    public void Invocations_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(Invocation.Kind));
+    public void Invocations_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(Invocation.Kind).Concat(Recorded.Changes(PolicyInForce.Kind)).Concat(Recorded.Changes(Taint.Kind)).Concat(Recorded.Changes(Grant.Kind)));
 
     [Fact]
     public void Every_kind_of_event_stands_in_a_recorded_stream_and_is_read_without_loss() => Assert.Empty(Recorded.Missing().Concat(Recorded.Losses()));

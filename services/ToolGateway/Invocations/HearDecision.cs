@@ -1,0 +1,102 @@
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
+using AgentPlatform.Messaging;
+using AgentPlatform.ToolGateway.Grants;
+using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Registry;
+
+namespace AgentPlatform.ToolGateway.Invocations;
+
+/// <summary>A human decided about a call that policy asks about: it goes on, goes on with other arguments, or ends.</summary>
+/// <param name="registry">The tools: edited arguments must fit.</param>
+/// <param name="book">The policy: what it denies nobody can approve.</param>
+/// <param name="writer">Stores what was decided.</param>
+public sealed class HearDecision(ToolRegistry registry, PolicyBook book, DecisionWriter writer)
+{
+    public async Task Handle(RequestDecided message, MessageContext context, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        ArgumentNullException.ThrowIfNull(context);
+        var policy = await book.Current(ct);
+        await writer.Write(
+            Invocation.Kind,
+            message.Request.ToString(),
+            (session, known, _) =>
+            {
+                var (facts, outgoing, grant) = Decide(registry, policy.Engine, message, known, context.Now);
+                if (grant is not null)
+                {
+                    session.Append(Grant.Kind.StreamId(grant.Id.ToString()), ExpectedVersion.NoStream, grant);
+                }
+
+                return Task.FromResult((facts, outgoing));
+            },
+            context.Complete,
+            ct);
+    }
+
+    internal static (InvocationEvent[] Facts, object[] Outgoing, GrantEvent.Given? Grant) Decide(
+        ToolRegistry registry, PolicyEngine policy, RequestDecided message, Invocation invocation, DateTimeOffset now)
+    {
+        // The request has the invocation's id.
+        if (invocation is not Invocation.Waiting { Asked: { } asked } waiting || asked != message.Request)
+        {
+            return ([], [], null);
+        }
+
+        var call = waiting.Request.Call;
+        if (message.Decision != Decision.Approve || message.CallHash != waiting.Request.CallHash)
+        {
+            return Refuse(message.Decision switch
+            {
+                Decision.Deny => $"{message.DecidedBy} said no{(message.Comment is { Length: > 0 } comment ? $": {comment}" : string.Empty)}",
+                Decision.Expired => "Nobody approved it in time",
+                _ => "The approval was for another call",
+            });
+        }
+
+        var edited = message.Arguments is { } arguments ? call with { Arguments = arguments } : null;
+        if (edited is not null)
+        {
+            var tool = registry.Find(waiting.Request.ToolId);
+            if (tool is null || registry.Misfit(waiting.Request.ToolId, edited.Arguments) is { } misfit && misfit.Length > 0)
+            {
+                return Refuse($"{message.DecidedBy} approved it with arguments that do not fit the schema of {waiting.Request.ToolId}");
+            }
+
+            // Asked about or not, the human has seen these arguments; but no human can approve what a rule denies.
+            if (policy.Decide(PolicyCall.Of(tool.Spec, edited.Arguments, call.Role, call.Principal, waiting.IsTainted, now)) is { Verdict: Verdict.Deny } verdict && verdict.Rule != PolicyEngine.Default)
+            {
+                return Refuse($"{message.DecidedBy} approved it with arguments that policy denies ({verdict.Rule}): {verdict.Reason}");
+            }
+        }
+
+        var hash = edited is null ? message.CallHash : CallHash.Of(waiting.Request.ToolId, edited);
+        InvocationEvent[] edit = edited is null ? [] : [new InvocationEvent.Edited(message.DecidedBy, edited.Arguments, hash, now)];
+        return ([.. edit, new InvocationEvent.Approved(message.DecidedBy, hash, now)], [new RunInvocation(call.Invocation)], GrantFrom(message, waiting.Request, now));
+
+        (InvocationEvent[], object[], GrantEvent.Given?) Refuse(string reason)
+        {
+            var outcome = RequestInvocation.Failure(ToolOutcomeStatus.Denied, new ToolError("denied", reason, Retryable: false));
+            return ([new InvocationEvent.Settled(0, outcome, now)], [RequestInvocation.Answer(call, outcome)], null);
+        }
+    }
+
+    private static GrantEvent.Given? GrantFrom(RequestDecided message, InvocationEvent.Requested request, DateTimeOffset now)
+    {
+        string[] tools = [request.ToolId.Split('@')[0]];
+        var call = request.Call;
+        GrantScope? scope = message.Remember switch
+        {
+            RememberFor.Task when call is { Run: not null, Task: not null } => new GrantScope(tools, Run: call.Run, Task: call.Task),
+            RememberFor.Run when call.Run is not null => new GrantScope(tools, Run: call.Run),
+            RememberFor.Always => new GrantScope(tools, Roles: [call.Role]),
+            _ => null,
+        };
+
+        // The same decision told twice is the same grant.
+        return scope is null ? null : new GrantEvent.Given(
+            new GrantId(DerivedId.Of($"grant of {message.Request}")), scope, $"approved by {message.DecidedBy} with request {message.Request}", message.DecidedBy, now, ExpiresAt: null, UsesMax: null, Parent: null);
+    }
+}
