@@ -16,6 +16,9 @@ public sealed record ModelFabricOptions
     /// <summary>Providers that the operator fixes; they cannot be changed over HTTP.</summary>
     public Dictionary<string, ConfiguredProvider> Providers { get; init; } = [];
 
+    /// <summary>The bound on an answer where the provider's format demands one and the caller's gave none.</summary>
+    public int AnswerTokensMaxDefault { get; init; } = 8192;
+
     public int RequestBytesMax { get; init; } = 32 * 1024 * 1024;
     public int ProvidersMax { get; init; } = 64;
 
@@ -75,7 +78,12 @@ public sealed record ModelFabricOptions
 
     public sealed record ConfiguredProvider
     {
-        public string Kind { get; init; } = "openai";
+        /// <summary>openai, anthropic or gemini; openai when neither this nor a preset is given.</summary>
+        public string? Kind { get; init; }
+
+        /// <summary>A provider known by name; it says the kind and may say the base URL.</summary>
+        public string? Preset { get; init; }
+
         public string BaseUrl { get; init; } = "";
         public string[] Models { get; init; } = [];
         public bool AllowRemote { get; init; }
@@ -92,6 +100,7 @@ public sealed record ModelFabricOptions
             var u = options.Upstream;
             string[] wrong = [
                 .. Positive(nameof(RequestBytesMax), options.RequestBytesMax),
+                .. Positive(nameof(AnswerTokensMaxDefault), options.AnswerTokensMaxDefault),
                 .. Positive(nameof(ProvidersMax), options.ProvidersMax),
                 .. Positive(nameof(ModelsPerProviderMax), options.ModelsPerProviderMax),
                 .. Positive(nameof(ModelsListedMax), options.ModelsListedMax),

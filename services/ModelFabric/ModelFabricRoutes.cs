@@ -1,11 +1,17 @@
 using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Calls;
-using AgentPlatform.ModelFabric.Chat;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
 using AgentPlatform.ModelFabric.Telemetry;
+using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Upstream;
+using AgentPlatform.ModelFabric.Wire;
+using AgentPlatform.ModelFabric.Wire.Chat;
+using AgentPlatform.ModelFabric.Wire.Embeddings;
+using AgentPlatform.ModelFabric.Wire.Messages;
+using AgentPlatform.ModelFabric.Wire.Responses;
+using AgentPlatform.ModelFabric.Wire.Transcriptions;
 using AgentPlatform.ServiceDefaults;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
@@ -29,8 +35,9 @@ public static class ModelFabricRoutes
         services.AddSingleton<ForwardCall>();
         services.AddSingleton<ModelRouter>();
         services.AddSingleton<FabricTelemetry>();
-        services.AddSingleton<CompleteChat>();
-        services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInOpenAiForm>();
+        services.AddSingleton<AnswerCall>();
+        services.AddSingleton<IStartupFilter, AcceptApiKeyHeader>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInCallersForm>();
         return services;
     }
 
@@ -51,9 +58,15 @@ public static class ModelFabricRoutes
         // Built at once: a wrong provider in the configuration stops the start, not the first call.
         _ = app.Services.GetRequiredService<ProviderCatalog>();
 
-        app.UseWhen(http => http.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase), openAi => openAi.Use(next => http => AnswerErrors.Invoke(http, next)));
-        app.MapPost("/v1/chat/completions", (HttpContext http, CompleteChat chat) => chat.Handle(http)).RequireAuthorization(Access.Call);
-        app.MapGet("/v1/models", ListModels.Handle).RequireAuthorization(Access.Call);
+        app.UseWhen(http => AnswerErrors.FormatOf(http.Request.Path) is not null, models => models.Use(next => http => AnswerErrors.Invoke(http, next)));
+        app.MapPost("/v1/chat/completions", (HttpContext http, AnswerCall call) => call.Handle(http, ChatFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/responses", (HttpContext http, AnswerCall call) => call.Handle(http, ResponsesFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/embeddings", (HttpContext http, AnswerCall call) => call.Handle(http, EmbeddingsFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/audio/transcriptions", (HttpContext http, AnswerCall call) => call.Handle(http, TranscriptionsFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/anthropic/v1/messages", (HttpContext http, AnswerCall call) => call.Handle(http, MessagesFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/tokens/count", CountTokens.Handle).RequireAuthorization(Access.Call);
+        app.MapGet("/v1/models", ListModels.InOpenAiForm).RequireAuthorization(Access.Call);
+        app.MapGet("/anthropic/v1/models", ListModels.InAnthropicForm).RequireAuthorization(Access.Call);
 
         app.MapGet("/admin/calls", ListCalls.Handle).RequireAuthorization(Access.Operate);
 

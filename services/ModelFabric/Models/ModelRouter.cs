@@ -1,7 +1,7 @@
-using AgentPlatform.ModelFabric.Chat;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
 using AgentPlatform.ModelFabric.Upstream;
+using AgentPlatform.ModelFabric.Wire;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Models;
@@ -9,7 +9,12 @@ namespace AgentPlatform.ModelFabric.Models;
 /// <summary>A call on its way to a provider.</summary>
 /// <param name="Model">The model's name at the provider, without the provider's own.</param>
 /// <param name="Workspace">The run's workspace, whose scripts come first.</param>
-public sealed record ModelCall(Guid Id, ChatRequest Request, string Model, Guid? Workspace);
+/// <param name="At">When it was asked for.</param>
+public sealed record ModelCall(Guid Id, CallRequest Request, string Model, Guid? Workspace, DateTimeOffset At)
+{
+    /// <summary>What every answer of ours that is put together here begins with.</summary>
+    public AnswerHead Head => new(Id, Request.Model, At, Request.IncludeUsage);
+}
 
 /// <summary>Where a model id leads.</summary>
 public sealed record ModelRoute(string Provider, string Kind, string Model, Func<ModelCall, AnswerSink, CancellationToken, Task> Answer);

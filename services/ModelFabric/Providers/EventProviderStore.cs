@@ -42,7 +42,7 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
         {
             var present = JsonSerializer.Deserialize<ProviderState.Present>(reader.GetString(0), ContractJson.Options)!;
             var sealedKey = await reader.IsDBNullAsync(1, ct) ? null : reader.GetString(1);
-            entries.Add(new ProviderEntry(present.Name, present.Kind, new Uri(present.BaseUrl), present.Models, present.AllowRemote, sealedKey, present.KeyFingerprint));
+            entries.Add(new ProviderEntry(present.Name, present.Kind, new Uri(present.BaseUrl), present.Models, present.AllowRemote, sealedKey, present.KeyFingerprint, Preset: present.Preset));
         }
         Volatile.Write(ref _remembered, new Remembered(entries, at));
         return entries;
@@ -50,12 +50,12 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
 
     public async Task Set(ProviderEntry entry, string by, CancellationToken ct)
     {
-        var wanted = new ProviderState.Present(entry.Name, entry.Kind, entry.BaseUrl.ToString(), [.. entry.Models], entry.AllowRemote, entry.KeyFingerprint);
+        var wanted = new ProviderState.Present(entry.Name, entry.Kind, entry.BaseUrl.ToString(), [.. entry.Models], entry.AllowRemote, entry.KeyFingerprint, entry.Preset);
         await writer.Write(
             ProviderState.Stream, entry.Name,
             state => (wanted.Equals(state as ProviderState.Present)
                 ? []
-                : [new ProviderEvent.ProviderSet(wanted.Name, wanted.Kind, wanted.BaseUrl, wanted.Models, wanted.AllowRemote, wanted.KeyFingerprint, by)], []),
+                : [new ProviderEvent.ProviderSet(wanted.Name, wanted.Kind, wanted.BaseUrl, wanted.Models, wanted.AllowRemote, wanted.KeyFingerprint, by, wanted.Preset)], []),
             session => session.Enlist(entry.SealedKey is { } key
                 ? Statement("insert into ap_provider_keys (name, sealed) values ($1, $2) on conflict (name) do update set sealed = excluded.sealed", entry.Name, key)
                 : Statement("delete from ap_provider_keys where name = $1", entry.Name)),

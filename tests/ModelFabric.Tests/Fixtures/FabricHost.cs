@@ -106,17 +106,21 @@ public sealed class FabricHost : IAsyncDisposable
     public async Task<HttpResponseMessage> PutProvider(string name, object body) => await Http.PutAsJsonAsync($"/admin/providers/{name}", body);
 
     /// <summary>A provider called "up" that leads to the fake.</summary>
-    public async Task Use(FakeUpstream upstream, string? key = null)
+    public async Task Use(FakeUpstream upstream, string? key = null, string kind = "openai", string? preset = null)
     {
-        using var response = await PutProvider("up", new { kind = "openai", baseUrl = upstream.BaseUrl, models = new[] { "real" }, key });
+        using var response = await PutProvider("up", new { kind, preset, baseUrl = upstream.BaseUrl, models = new[] { "real" }, key });
         response.EnsureSuccessStatusCode();
     }
 
     public Task<HttpResponseMessage> Chat(string body, params (string Name, string Value)[] headers) => Chat(body, CancellationToken.None, headers);
 
-    public async Task<HttpResponseMessage> Chat(string body, CancellationToken ct, params (string Name, string Value)[] headers)
+    public Task<HttpResponseMessage> Chat(string body, CancellationToken ct, params (string Name, string Value)[] headers) => Post("/v1/chat/completions", body, ct, headers);
+
+    public Task<HttpResponseMessage> Messages(string body, params (string Name, string Value)[] headers) => Post("/anthropic/v1/messages", body, CancellationToken.None, headers);
+
+    public async Task<HttpResponseMessage> Post(string path, string body, CancellationToken ct = default, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         foreach (var (name, value) in headers)
         {
             request.Headers.Add(name, value);
@@ -211,6 +215,6 @@ public static class Reading
     {
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
         var text = await response.Content.ReadAsStringAsync();
-        return [.. text.Split("\n\n").Select(block => block.Trim('\n')).Where(block => block.StartsWith("data:", StringComparison.Ordinal)).Select(block => block[5..].Trim())];
+        return [.. text.Split('\n').Where(line => line.StartsWith("data:", StringComparison.Ordinal)).Select(line => line[5..].Trim())];
     }
 }

@@ -1,25 +1,35 @@
+using System.Text;
 using System.Text.Json;
 
-namespace AgentPlatform.ModelFabric.Chat;
+namespace AgentPlatform.ModelFabric.Wire;
 
 /// <summary>
 /// What the gateway needs to know of a request; everything else stays the bytes that came in, so a property this version
 /// has never heard of reaches the provider unchanged.
 /// </summary>
+/// <param name="Format">The wire format of the caller.</param>
 /// <param name="Body">The request as it arrived.</param>
 /// <param name="Model">The model id, <c>provider/model</c>.</param>
 /// <param name="ModelToken">Where the model's JSON string, quotes included, stands in the body.</param>
 /// <param name="Stream">Whether the client wants server-sent events.</param>
 /// <param name="IncludeUsage">Whether a streaming client wants a last chunk with the usage.</param>
-public sealed record ChatRequest(ReadOnlyMemory<byte> Body, string Model, Range ModelToken, bool Stream, bool IncludeUsage)
+public sealed record CallRequest(WireFormat Format, ReadOnlyMemory<byte> Body, string Model, Range ModelToken, bool Stream, bool IncludeUsage)
 {
-    private const int DepthMax = 128;
+    public const int DepthMax = 128;
 
-    public static ChatRequest Parse(ReadOnlyMemory<byte> body)
+    public string ContentType { get; init; } = "application/json";
+
+    /// <summary>Another model's name as it stands in this body.</summary>
+    public byte[] Token(string model) => Format.AnswersJson ? JsonSerializer.SerializeToUtf8Bytes(model) : Encoding.UTF8.GetBytes(model);
+
+    /// <summary>Headers that mean something to a provider of the same format.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    public static CallRequest Parse(WireFormat format, ReadOnlyMemory<byte> body)
     {
         try
         {
-            return Scan(body);
+            return Scan(format, body);
         }
         catch (JsonException malformed)
         {
@@ -27,7 +37,7 @@ public sealed record ChatRequest(ReadOnlyMemory<byte> Body, string Model, Range 
         }
     }
 
-    private static ChatRequest Scan(ReadOnlyMemory<byte> body)
+    private static CallRequest Scan(WireFormat format, ReadOnlyMemory<byte> body)
     {
         var reader = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = DepthMax });
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
@@ -38,7 +48,7 @@ public sealed record ChatRequest(ReadOnlyMemory<byte> Body, string Model, Range 
         Range token = default;
         bool? stream = null;
         var usage = false;
-        var messages = false;
+        var (asked, required) = (false, format.Required);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("model"u8))
@@ -65,12 +75,12 @@ public sealed record ChatRequest(ReadOnlyMemory<byte> Body, string Model, Range 
                 reader.Read();
                 using var options = JsonDocument.ParseValue(ref reader);
                 usage = options.RootElement.ValueKind == JsonValueKind.Object
-                    && options.RootElement.TryGetProperty("include_usage", out var wanted) && wanted.ValueKind == JsonValueKind.True;
+                    && options.RootElement.TryGetProperty("include_usage", out var included) && included.ValueKind == JsonValueKind.True;
             }
-            else if (reader.ValueTextEquals("messages"u8))
+            else if (required is { } wanted && reader.ValueTextEquals(wanted.Name))
             {
                 reader.Read();
-                messages = reader.TokenType == JsonTokenType.StartArray ? true : throw Wrong("messages", "an array");
+                asked = !wanted.IsList || reader.TokenType == JsonTokenType.StartArray ? true : throw Wrong(wanted.Name, "an array");
                 reader.Skip();
             }
             else
@@ -81,13 +91,13 @@ public sealed record ChatRequest(ReadOnlyMemory<byte> Body, string Model, Range 
         }
         // The reader itself refuses anything after the closing brace.
         reader.Read();
-        if (!messages)
+        if (required is { } missing && !asked)
         {
-            throw ModelCallException.Invalid("missing_messages", "The request has no 'messages'.", "messages");
+            throw ModelCallException.Invalid($"missing_{missing.Name}", $"The request has no '{missing.Name}'.", missing.Name);
         }
         return string.IsNullOrWhiteSpace(model)
             ? throw ModelCallException.Invalid("missing_model", "The request names no 'model'. Use provider/model; GET /v1/models lists them.", "model")
-            : new ChatRequest(body, model, token, stream ?? false, usage);
+            : new CallRequest(format, body, model, token, stream ?? false, usage);
     }
 
     private static void Once(bool first, string name)

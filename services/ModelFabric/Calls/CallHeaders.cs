@@ -1,8 +1,8 @@
-using AgentPlatform.ModelFabric.Calls;
+using AgentPlatform.ModelFabric.Wire;
 
-namespace AgentPlatform.ModelFabric.Chat;
+namespace AgentPlatform.ModelFabric.Calls;
 
-/// <summary>What a caller may say beside the OpenAI request; all of it optional, all of it bounded.</summary>
+/// <summary>What a caller may say beside the request; all of it optional, all of it bounded.</summary>
 public static class CallHeaders
 {
     public const string Run = "x-agentplatform-run";
@@ -16,6 +16,9 @@ public static class CallHeaders
     /// <summary>On an answer that was recorded before: <c>true</c>.</summary>
     public const string Replayed = "x-agentplatform-replayed";
 
+    /// <summary>On an answer: hints of the request, such as where to cache, that the provider's format has no place for.</summary>
+    public const string NotCarried = "x-agentplatform-not-carried";
+
     private const int LengthMax = 255;
 
     public static CallOrigin Origin(HttpContext http) => new(
@@ -25,6 +28,10 @@ public static class CallHeaders
     public static Guid? Workspace(HttpRequest request) => Text(request, WorkspaceHeader) is not { } text
         ? null
         : Guid.TryParseExact(text, "D", out var id) ? id : throw ModelCallException.Invalid("invalid_workspace", $"The header {WorkspaceHeader} must be a GUID with dashes.");
+
+    /// <summary>Headers that belong to the caller's wire format and go to a provider of the same.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Passed(HttpRequest request, WireFormat format) =>
+        [.. format.HeadersPassed.Select(name => KeyValuePair.Create(name, Text(request, name))).Where(header => header.Value is not null).Select(header => KeyValuePair.Create(header.Key, header.Value!))];
 
     private static string? Text(HttpRequest request, string name)
     {

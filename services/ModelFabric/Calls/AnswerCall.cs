@@ -1,35 +1,35 @@
 using System.Security.Cryptography;
-using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Telemetry;
-using Microsoft.AspNetCore.Http.Features;
+using AgentPlatform.ModelFabric.Wire;
 using Microsoft.Extensions.Options;
 
-namespace AgentPlatform.ModelFabric.Chat;
+namespace AgentPlatform.ModelFabric.Calls;
 
 /// <summary>
-/// <c>POST /v1/chat/completions</c>: read, route, answer, record. Every call that was routed ends as exactly one record,
+/// What every route to a model does: read, route, answer, record. Every call that was routed ends as exactly one record,
 /// however it ends.
 /// </summary>
-public sealed partial class CompleteChat(
+public sealed partial class AnswerCall(
     ModelRouter router, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
-    IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<CompleteChat> logger)
+    IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<AnswerCall> logger)
 {
     private const int ClientClosedRequest = 499;
+    private const string JsonType = "application/json";
     private static readonly TimeSpan RecordDurationMax = TimeSpan.FromSeconds(15);
     private readonly ILogger _logger = logger;
 
-    public async Task Handle(HttpContext http)
+    public async Task Handle(HttpContext http, WireFormat format)
     {
         var ct = http.RequestAborted;
         var origin = CallHeaders.Origin(http);
         var workspace = CallHeaders.Workspace(http.Request);
-        var request = ChatRequest.Parse(await ReadBody(http, ct));
+        var request = format.Scan(await ReadBody.From(http, options.Value.RequestBytesMax, ct), http.Request.ContentType) with { Headers = CallHeaders.Passed(http.Request, format) };
         var route = await router.Find(request.Model, workspace, ct);
         var requestHash = Convert.ToHexStringLower(SHA256.HashData(request.Body.Span));
 
         // A stream is not repeated from the record: its client has seen part of it, and only it knows which part.
-        var repeatable = !request.Stream && origin.IdempotencyKey is not null;
+        var repeatable = !request.Stream && format.AnswersJson && origin.IdempotencyKey is not null;
         using var claim = repeatable ? inFlight.TryEnter(origin.Principal, origin.IdempotencyKey!) ?? throw InFlight() : null;
         if (repeatable && await calls.Find(origin.Principal, origin.IdempotencyKey!, ct) is { } recorded)
         {
@@ -37,16 +37,17 @@ public sealed partial class CompleteChat(
             return;
         }
 
-        var call = new ModelCall(Guid.CreateVersion7(time.GetUtcNow()), request, route.Model, workspace);
-        http.Response.Headers[CallHeaders.Call] = call.Id.ToString();
+        var now = time.GetUtcNow();
+        var call = new ModelCall(Guid.CreateVersion7(now), request, route.Model, workspace, now);
+        http.Response.Headers[CallHeaders.Call] = http.Response.Headers[format.RequestIdHeader] = call.Id.ToString();
         await Answer(http, call, route, origin, requestHash, repeatable, ct);
     }
 
     private async Task Answer(HttpContext http, ModelCall call, ModelRoute route, CallOrigin origin, string requestHash, bool repeatable, CancellationToken ct)
     {
         var (startedAt, started) = (time.GetUtcNow(), time.GetTimestamp());
-        using var activity = FabricTelemetry.Start(route, origin);
-        using var sink = new AnswerSink(http.Response, time, started);
+        using var activity = FabricTelemetry.Start(route, call.Request.Format.Operation, origin);
+        using var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
         var failure = await Try(route, call, sink, ct);
         var record = new ModelCallRecord
         {
@@ -61,12 +62,12 @@ public sealed partial class CompleteChat(
             Status = failure is null || sink.Streaming && failure.Status != ClientClosedRequest ? StatusCodes.Status200OK : failure.Status,
             ResponseModel = sink.Observed.Model,
             FinishReason = sink.Observed.FinishReason,
-            Usage = sink.FirstTokenMilliseconds is null ? null : sink.Observed.Usage(call.Request.Body.Length),
+            Usage = sink.FirstTokenMilliseconds is null ? null : sink.Observed.Tokens(call.Request.Body.Length),
             RequestSha256 = requestHash,
             ResponseSha256 = sink.Sha256,
             ErrorClass = failure?.ErrorClass ?? sink.Observed.ErrorInAnswer,
         };
-        telemetry.End(activity, route, record);
+        telemetry.End(activity, route, call.Request.Format.Operation, record);
 
         if (failure is not null)
         {
@@ -82,7 +83,7 @@ public sealed partial class CompleteChat(
             {
                 throw OtherRequest();
             }
-            await SendWhole(http, recorded?.Body ?? answer, ct);
+            await SendWhole(http, recorded?.Body ?? answer, sink.ContentType, ct);
             if (!repeatable || answer.Length > options.Value.RecordedAnswerBytesMax)
             {
                 await Store(record, answer: null, required: false);
@@ -108,7 +109,7 @@ public sealed partial class CompleteChat(
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
-            return new ModelCallException(ClientClosedRequest, new OpenAiError("The client closed the request.", "api_error", null, "client_closed"));
+            return new ModelCallException(ClientClosedRequest, new CallError("The client closed the request.", "api_error", null, "client_closed"));
         }
         catch (Exception bug)
         {
@@ -130,7 +131,7 @@ public sealed partial class CompleteChat(
         }
         if (!sink.StreamEnded)
         {
-            await sink.FailStream(failure.Error, ct);
+            await sink.FailStream(failure, ct);
         }
     }
 
@@ -159,45 +160,19 @@ public sealed partial class CompleteChat(
         }
         http.Response.Headers[CallHeaders.Call] = recorded.CallId.ToString();
         http.Response.Headers[CallHeaders.Replayed] = "true";
-        await SendWhole(http, recorded.Body, ct);
+        await SendWhole(http, recorded.Body, JsonType, ct);
     }
 
-    private static async Task SendWhole(HttpContext http, ReadOnlyMemory<byte> body, CancellationToken ct)
+    private static async Task SendWhole(HttpContext http, ReadOnlyMemory<byte> body, string contentType, CancellationToken ct)
     {
-        http.Response.ContentType = "application/json";
+        http.Response.ContentType = contentType;
         http.Response.ContentLength = body.Length;
         await http.Response.Body.WriteAsync(body, ct);
         await http.Response.Body.FlushAsync(ct);
     }
 
-    private async Task<ReadOnlyMemory<byte>> ReadBody(HttpContext http, CancellationToken ct)
-    {
-        var max = options.Value.RequestBytesMax;
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-        {
-            limit.MaxRequestBodySize = max;
-        }
-        if (http.Request.ContentLength > max)
-        {
-            throw TooLarge(max);
-        }
-        using var body = new MemoryStream((int)(http.Request.ContentLength ?? 0));
-        try
-        {
-            await http.Request.Body.CopyToAsync(body, ct);
-        }
-        catch (BadHttpRequestException tooLarge) when (tooLarge.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw TooLarge(max);
-        }
-        return body.Length <= max ? body.GetBuffer().AsMemory(0, (int)body.Length) : throw TooLarge(max);
-    }
-
-    private static ModelCallException TooLarge(int max) =>
-        ModelCallException.Invalid("request_too_large", $"The request exceeds {max} bytes (ModelFabric:RequestBytesMax).", status: StatusCodes.Status413PayloadTooLarge);
-
     private static ModelCallException InFlight() => new(StatusCodes.Status409Conflict,
-        new OpenAiError("A request with this Idempotency-Key is being answered. Ask again when it has ended.", "invalid_request_error", null, "idempotency_key_in_flight"),
+        new CallError("A request with this Idempotency-Key is being answered. Ask again when it has ended.", "invalid_request_error", null, "idempotency_key_in_flight"),
         TimeSpan.FromSeconds(1));
 
     private static ModelCallException OtherRequest() => ModelCallException.Invalid("idempotency_key_reused",

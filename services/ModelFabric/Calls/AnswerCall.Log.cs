@@ -1,6 +1,6 @@
-namespace AgentPlatform.ModelFabric.Chat;
+namespace AgentPlatform.ModelFabric.Calls;
 
-public sealed partial class CompleteChat
+public sealed partial class AnswerCall
 {
     [LoggerMessage(4201, LogLevel.Error, "Call {Call} to {Model} failed inside the gateway; this is a bug, the client was told 'internal_error'")]
     private partial void CallBroke(Exception exception, Guid call, string model);
