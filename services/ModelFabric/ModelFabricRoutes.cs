@@ -1,8 +1,11 @@
 using AgentPlatform.EventStore;
+using AgentPlatform.Messaging;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
+using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ModelFabric.Telemetry;
 using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Upstream;
@@ -34,6 +37,8 @@ public static class ModelFabricRoutes
         services.AddSingleton<UpstreamClient>();
         services.AddSingleton<ForwardCall>();
         services.AddSingleton<ModelRouter>();
+        services.AddSingleton<HoldBudgets>();
+        services.AddSingleton<TryProvider>();
         services.AddSingleton<FabricTelemetry>();
         services.AddSingleton<AnswerCall>();
         services.AddSingleton<IStartupFilter, AcceptApiKeyHeader>();
@@ -45,12 +50,24 @@ public static class ModelFabricRoutes
     public static WebApplicationBuilder AddModelFabricStore(this WebApplicationBuilder builder)
     {
         builder.AddStoreAndBus(
-            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent)), static (_, _) => { }, EventProviderStore.Schema, EventModelCallLog.Schema);
+            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent)), static (_, _) => { },
+            EventProviderStore.Schema, EventModelCallLog.Schema, PostgresBudgetLedger.Schema);
         builder.Services.AddSingleton<IProviderStore, EventProviderStore>();
+        builder.Services.AddSingleton<ISettingStore<Budget>>(services => Settings(services, BudgetStreams.Kind, static options => options.Budgets.BudgetsMax));
+        builder.Services.AddSingleton<IBudgetLedger, PostgresBudgetLedger>();
         builder.Services.AddSingleton<EventModelCallLog>();
         builder.Services.AddSingleton<IModelCallLog>(services => services.GetRequiredService<EventModelCallLog>());
         builder.Services.AddHostedService<ForgetAnswers>();
         return builder;
+    }
+
+    private static EventSettings<T, TEvent> Settings<T, TEvent>(IServiceProvider services, SettingKind<T, TEvent> kind, Func<ModelFabricOptions, int> max)
+        where T : class, ISetting
+        where TEvent : class
+    {
+        var options = services.GetRequiredService<IOptions<ModelFabricOptions>>().Value;
+        return new EventSettings<T, TEvent>(kind, services.GetRequiredService<PostgresEventStore>(), services.GetRequiredService<DecisionWriter>(),
+            options.ProvidersFreshFor, max(options), services.GetRequiredService<TimeProvider>());
     }
 
     public static WebApplication MapModelFabric(this WebApplication app)
@@ -68,6 +85,12 @@ public static class ModelFabricRoutes
         app.MapGet("/v1/models", ListModels.InOpenAiForm).RequireAuthorization(Access.Call);
         app.MapGet("/anthropic/v1/models", ListModels.InAnthropicForm).RequireAuthorization(Access.Call);
 
+        app.MapGet("/admin/usage", ListUsage.Handle).RequireAuthorization(Access.Operate);
+        var budgets = app.MapGroup("/admin/budgets");
+        budgets.MapGet("", ListBudgets.All).RequireAuthorization(Access.Operate);
+        budgets.MapGet("{name}", ListBudgets.One).RequireAuthorization(Access.Operate);
+        budgets.MapPut("{name}", PutBudget.Handle).RequireAuthorization(Access.Own);
+        budgets.MapDelete("{name}", RemoveBudget.Handle).RequireAuthorization(Access.Own);
         app.MapGet("/admin/calls", ListCalls.Handle).RequireAuthorization(Access.Operate);
 
         var admin = app.MapGroup("/admin/providers");

@@ -2,9 +2,6 @@ namespace AgentPlatform.ModelFabric.Calls;
 
 public sealed partial class AnswerCall
 {
-    [LoggerMessage(4201, LogLevel.Error, "Call {Call} to {Model} failed inside the gateway; this is a bug, the client was told 'internal_error'")]
-    private partial void CallBroke(Exception exception, Guid call, string model);
-
     [LoggerMessage(4202, LogLevel.Error, "The record of call {Call} could not be stored; the call is missing from the history until the store is back")]
     private partial void RecordLost(Exception exception, Guid call);
 

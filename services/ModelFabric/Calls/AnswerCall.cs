@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Telemetry;
+using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Wire;
 using Microsoft.Extensions.Options;
 
@@ -11,10 +13,9 @@ namespace AgentPlatform.ModelFabric.Calls;
 /// however it ends.
 /// </summary>
 public sealed partial class AnswerCall(
-    ModelRouter router, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
+    ModelRouter router, TryProvider provider, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
     IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<AnswerCall> logger)
 {
-    private const int ClientClosedRequest = 499;
     private const string JsonType = "application/json";
     private static readonly TimeSpan RecordDurationMax = TimeSpan.FromSeconds(15);
     private readonly ILogger _logger = logger;
@@ -38,7 +39,8 @@ public sealed partial class AnswerCall(
         }
 
         var now = time.GetUtcNow();
-        var call = new ModelCall(Guid.CreateVersion7(now), request, route.Model, workspace, now);
+        var estimate = new Lazy<RequestEstimate>(() => EstimateRequest.Of(request, request.Model, options.Value.Budgets.MediaTokensReserved));
+        var call = new ModelCall(Guid.CreateVersion7(now), request, route.Model, workspace, now, estimate);
         http.Response.Headers[CallHeaders.Call] = http.Response.Headers[format.RequestIdHeader] = call.Id.ToString();
         await Answer(http, call, route, origin, requestHash, repeatable, ct);
     }
@@ -48,7 +50,8 @@ public sealed partial class AnswerCall(
         var (startedAt, started) = (time.GetUtcNow(), time.GetTimestamp());
         using var activity = FabricTelemetry.Start(route, call.Request.Format.Operation, origin);
         using var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
-        var failure = await Try(route, call, sink, ct);
+        var attempt = await provider.Try(call, route, origin, sink, ct);
+        var failure = attempt.Failure;
         var record = new ModelCallRecord
         {
             Id = call.Id,
@@ -59,10 +62,11 @@ public sealed partial class AnswerCall(
             StartedAt = startedAt,
             FirstTokenMilliseconds = sink.FirstTokenMilliseconds,
             TotalMilliseconds = time.GetElapsedTime(started).TotalMilliseconds,
-            Status = failure is null || sink.Streaming && failure.Status != ClientClosedRequest ? StatusCodes.Status200OK : failure.Status,
+            Status = failure is null || sink.Streaming && failure.Status != TryProvider.ClientClosedRequest ? StatusCodes.Status200OK : failure.Status,
             ResponseModel = sink.Observed.Model,
             FinishReason = sink.Observed.FinishReason,
-            Usage = sink.FirstTokenMilliseconds is null ? null : sink.Observed.Tokens(call.Request.Body.Length),
+            Usage = attempt.Usage,
+            Cost = attempt.Settlement?.Money,
             RequestSha256 = requestHash,
             ResponseSha256 = sink.Sha256,
             ErrorClass = failure?.ErrorClass ?? sink.Observed.ErrorInAnswer,
@@ -72,13 +76,13 @@ public sealed partial class AnswerCall(
         if (failure is not null)
         {
             CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
-            await Store(record, answer: null, required: false);
+            await Store(record, attempt.Settlement, answer: null, required: false);
             await Tell(http, sink, failure, ct);
         }
         else if (sink.Answer is { } answer)
         {
             // A repeatable answer is recorded before the client sees it: whoever asks again must be told the same.
-            var recorded = repeatable && answer.Length <= options.Value.RecordedAnswerBytesMax ? await Store(record, answer, required: true) : null;
+            var recorded = repeatable && answer.Length <= options.Value.RecordedAnswerBytesMax ? await Store(record, attempt.Settlement, answer, required: true) : null;
             if (recorded is not null && recorded.RequestSha256 != requestHash)
             {
                 throw OtherRequest();
@@ -86,36 +90,12 @@ public sealed partial class AnswerCall(
             await SendWhole(http, recorded?.Body ?? answer, sink.ContentType, ct);
             if (!repeatable || answer.Length > options.Value.RecordedAnswerBytesMax)
             {
-                await Store(record, answer: null, required: false);
+                await Store(record, attempt.Settlement, answer: null, required: false);
             }
         }
         else
         {
-            await Store(record, answer: null, required: false);
-        }
-    }
-
-    /// <summary>Null when the provider answered in full.</summary>
-    private async Task<ModelCallException?> Try(ModelRoute route, ModelCall call, AnswerSink sink, CancellationToken ct)
-    {
-        try
-        {
-            await route.Answer(call, sink, ct);
-            return null;
-        }
-        catch (ModelCallException failure)
-        {
-            return failure;
-        }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
-        {
-            return new ModelCallException(ClientClosedRequest, new CallError("The client closed the request.", "api_error", null, "client_closed"));
-        }
-        catch (Exception bug)
-        {
-            // The record must not depend on what went wrong; the cause goes to the log in full and to the client as a reference.
-            CallBroke(bug, call.Id, call.Request.Model);
-            return ModelCallException.Upstream("internal_error", $"The gateway failed; its log names call {call.Id}.", StatusCodes.Status500InternalServerError, bug);
+            await Store(record, attempt.Settlement, answer: null, required: false);
         }
     }
 
@@ -135,13 +115,13 @@ public sealed partial class AnswerCall(
         }
     }
 
-    private async Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, bool required)
+    private async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, bool required)
     {
         // Not the request's token: a call whose client has gone is recorded all the same.
         using var patience = new CancellationTokenSource(RecordDurationMax, time);
         try
         {
-            return await calls.Store(record, answer, patience.Token);
+            return await calls.Store(record, settlement, answer, patience.Token);
         }
         catch (Exception lost) when (lost is not OutOfMemoryException)
         {

@@ -41,11 +41,24 @@ public sealed class ProviderCatalog
         {
             throw Wrong(refusal!);
         }
+        if (ModelCard.Flaw(settings.Cards, int.MaxValue) is { } flaw)
+        {
+            throw Wrong(flaw);
+        }
+        if (settings.ConcurrentCallsMax is <= 0)
+        {
+            throw Wrong("ConcurrentCallsMax must be positive.");
+        }
         if (settings.KeyFile is { } file && !File.Exists(file))
         {
             throw Wrong($"KeyFile {file} does not exist.");
         }
         return new ProviderEntry(name, dialect.Kind, url, settings.Models, settings.AllowRemote, SealedKey: null,
-            settings.KeyFile is { } path ? ProviderKeys.ReadFile(name, path).Fingerprint : null, settings.KeyFile, preset) { IsConfigured = true };
+            settings.KeyFile is { } path ? ProviderKeys.ReadFile(name, path).Fingerprint : null, settings.KeyFile, preset)
+        {
+            IsConfigured = true,
+            Cards = settings.Cards,
+            ConcurrentCallsMax = settings.ConcurrentCallsMax,
+        };
     }
 }

@@ -25,6 +25,17 @@ public sealed partial record ProviderEntry(
 {
     public bool IsConfigured { get; init; }
 
+    /// <summary>What is known of its models.</summary>
+    public IReadOnlyList<ModelCard> Cards { get; init; } = [];
+
+    /// <summary>How many calls it bears at the same time; null for the platform's own bound.</summary>
+    public int? ConcurrentCallsMax { get; init; }
+
+    /// <summary>Requests to it cannot leave this machine.</summary>
+    public bool IsLocal => BaseUrlRule.IsLoopback(BaseUrl);
+
+    public ModelCard? Card(string model) => Cards.FirstOrDefault(card => card.Model == model);
+
     public Dialect Dialect { get; } = Dialect.Find(Kind, Preset)
         ?? throw new InvalidOperationException($"Provider '{Name}' has the kind '{Kind}' and the preset '{Preset}', which this version does not know.");
 
@@ -40,8 +51,10 @@ public sealed partial record ProviderEntry(
 }
 
 /// <summary>A provider as the admin routes show it: everything but the key.</summary>
-public sealed record ProviderView(string Name, string Kind, string BaseUrl, IReadOnlyList<string> Models, bool AllowRemote, string? KeyFingerprint, string Source, string? Preset = null)
+public sealed record ProviderView(string Name, string Kind, string BaseUrl, IReadOnlyList<string> Models, bool AllowRemote, string? KeyFingerprint, string Source, string? Preset = null,
+    IReadOnlyList<ModelCard>? Cards = null, int? ConcurrentCallsMax = null)
 {
     public static ProviderView Of(ProviderEntry entry) => new(
-        entry.Name, entry.Kind, entry.BaseUrl.ToString(), entry.Models, entry.AllowRemote, entry.KeyFingerprint, entry.IsConfigured ? "configuration" : "admin", entry.Preset);
+        entry.Name, entry.Kind, entry.BaseUrl.ToString(), entry.Models, entry.AllowRemote, entry.KeyFingerprint, entry.IsConfigured ? "configuration" : "admin", entry.Preset,
+        entry.Cards.Count > 0 ? entry.Cards : null, entry.ConcurrentCallsMax);
 }

@@ -12,7 +12,10 @@ namespace AgentPlatform.ModelFabric.Providers;
 /// <param name="Key">Absent keeps the stored key, an empty string removes it. It is never shown again.</param>
 /// <param name="AllowRemote">Agrees that requests leave this machine.</param>
 /// <param name="Preset">A provider known by name, such as <c>ollama</c> or <c>groq</c>.</param>
-public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, string[]? Models = null, Secret? Key = null, bool AllowRemote = false, string? Preset = null)
+/// <param name="Cards">What the models can do, hold and cost.</param>
+/// <param name="ConcurrentCallsMax">How many calls it bears at the same time.</param>
+public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, string[]? Models = null, Secret? Key = null, bool AllowRemote = false, string? Preset = null,
+    ModelCard[]? Cards = null, int? ConcurrentCallsMax = null)
 {
     private const int ModelLengthMax = 200;
 
@@ -37,6 +40,14 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
         {
             throw Refuse($"models holds at most {options.Value.ModelsPerProviderMax} names of 1 to {ModelLengthMax} characters.");
         }
+        if (ModelCard.Flaw(body.Cards ?? [], options.Value.ModelsPerProviderMax) is { } flaw)
+        {
+            throw Refuse(flaw);
+        }
+        if (body.ConcurrentCallsMax is <= 0)
+        {
+            throw Refuse("concurrentCallsMax must be positive.");
+        }
         if (body.Key is { IsEmpty: false } given && !ProviderEntry.KeyPattern().IsMatch(given.Reveal()))
         {
             throw Refuse("key must be visible ASCII characters without blanks; a copied line break is the usual cause.");
@@ -53,7 +64,11 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
         {
             throw Refuse(refusal!);
         }
-        var entry = new ProviderEntry(name, dialect.Kind, url, models, body.AllowRemote, SealedKey: null, KeyFingerprint: null, Preset: body.Preset);
+        var entry = new ProviderEntry(name, dialect.Kind, url, models, body.AllowRemote, SealedKey: null, KeyFingerprint: null, Preset: body.Preset)
+        {
+            Cards = body.Cards ?? [],
+            ConcurrentCallsMax = body.ConcurrentCallsMax,
+        };
         if (keepsKey)
         {
             // Whoever may change the URL could otherwise have the stored key sent to a server of their own.

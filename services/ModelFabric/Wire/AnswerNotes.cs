@@ -32,9 +32,10 @@ public sealed class AnswerNotes
 
     public void Counted(AnswerUsage usage) => Usage = usage;
 
-    public TokenUsage Tokens(int requestBytes) => Usage is { } usage
-        ? new TokenUsage(usage.Input, usage.Output, UsageIsEstimate)
-        : new TokenUsage(Estimate(requestBytes), Estimate(Characters), Estimated: true);
+    /// <param name="input">The estimate of the question, for a provider that does not count.</param>
+    public TokenUsage Tokens(Func<long> input) => Usage is { } usage
+        ? new TokenUsage(usage.Input, usage.Output, UsageIsEstimate, usage.CacheRead, usage.CacheWrite)
+        : new TokenUsage(input(), Estimate(Characters), Estimated: true);
 
     public void Take(AnswerEvent one)
     {

@@ -34,4 +34,8 @@ public abstract class AnswerObserver(AnswerNotes notes)
 
     protected static long? Number(JsonElement holder, ReadOnlySpan<byte> name) =>
         holder.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : null;
+
+    /// <summary>How many of the input's tokens came out of the provider's cache, as OpenAI's formats tell it.</summary>
+    protected static long Cached(JsonElement usage, ReadOnlySpan<byte> details) =>
+        usage.TryGetProperty(details, out var told) && told.ValueKind == JsonValueKind.Object ? Number(told, "cached_tokens"u8) ?? 0 : 0;
 }

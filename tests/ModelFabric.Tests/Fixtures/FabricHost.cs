@@ -5,8 +5,10 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentPlatform.Contracts;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.Testing;
 using Microsoft.AspNetCore.Builder;
@@ -73,6 +75,7 @@ public sealed class FabricHost : IAsyncDisposable
         if (durable is null)
         {
             builder.Services.AddSingleton<IProviderStore, InMemoryProviderStore>();
+            builder.Services.AddSingleton<IBudgetLedger, InMemoryBudgetLedger>().AddSingleton<ISettingStore<Budget>, InMemorySettings<Budget>>();
             builder.Services.AddSingleton<RecordedCalls>().AddSingleton<IModelCallLog>(services => services.GetRequiredService<RecordedCalls>());
         }
         else
@@ -140,22 +143,22 @@ public sealed class FabricHost : IAsyncDisposable
 }
 
 /// <summary>The in-memory log that also tells a test when the next record is there.</summary>
-public sealed class RecordedCalls : IModelCallLog, IDisposable
+public sealed class RecordedCalls(IBudgetLedger ledger) : IModelCallLog, IDisposable
 {
-    private readonly InMemoryModelCallLog _log = new();
+    private readonly InMemoryModelCallLog _log = new(ledger);
     private readonly SemaphoreSlim _stored = new(0);
 
     public Exception? FailsWith { get; set; }
 
     public Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct) => _log.Find(principal, idempotencyKey, ct);
 
-    public async Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct)
+    public async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, CancellationToken ct)
     {
         if (FailsWith is { } failure)
         {
             throw failure;
         }
-        var result = await _log.Store(record, answer, ct);
+        var result = await _log.Store(record, settlement, answer, ct);
         _stored.Release();
         return result;
     }
