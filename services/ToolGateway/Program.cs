@@ -1,24 +1,28 @@
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.ServiceDefaults;
+using AgentPlatform.ServiceDefaults.Vault;
 using AgentPlatform.ToolGateway;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Http;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Sandbox;
+using AgentPlatform.ToolGateway.Secrets;
 using AgentPlatform.ToolGateway.Toolkits;
 using AgentPlatform.ToolGateway.Usage;
 using AgentPlatform.ToolGateway.Workspaces;
 
 var builder = ServiceHost.CreateBuilder(args, ServiceNames.ToolGateway);
-builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent)), Handlers.Register);
+builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), Handlers.Register, SecretBook.Schema);
 builder.AddProjections(new ToolUsageProjection());
 builder.Services
     .AddSingleton(WorkspaceFolders.From(builder.Configuration))
     .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))
     .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
+    .AddMcp(McpSetup.Options(builder.Configuration), MasterKey.From(builder.Configuration))
     .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
     .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
 
@@ -29,5 +33,6 @@ app.Services.GetRequiredService<ToolRegistry>();
 app.MapTools();
 app.MapPolicy();
 app.MapGrants();
+app.MapMcpServers();
 app.MapWorkspaces();
 app.Run();

@@ -4,6 +4,7 @@ using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Usage;
 
@@ -19,10 +20,16 @@ internal static class ToolRoutes
 
     public static void MapTools(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/v1/tools", (ToolRegistry registry) => new Page<ToolView>([.. registry.Views], Next: null)).RequireAuthorization(Access.Read);
+        app.MapGet("/v1/tools", List).RequireAuthorization(Access.Read);
         app.MapGet("/v1/tools/usage", Usage).RequireAuthorization(Access.Read);
         app.MapPost("/v1/invocations", Invoke).RequireAuthorization(Access.Call);
         app.MapGet("/v1/invocations/{id}", Get).RequireAuthorization(Access.Read);
+    }
+
+    private static async Task<Page<ToolView>> List(ToolRegistry registry, McpTools mcp, CancellationToken ct)
+    {
+        await mcp.ReadyAll(starts: true, ct);
+        return new([.. registry.Views], Next: null);
     }
 
     private static async Task<Page<ToolUsageView>> Usage(IEventStore store, CancellationToken ct, string? after = null, int limit = 100)

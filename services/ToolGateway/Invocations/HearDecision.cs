@@ -2,6 +2,7 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Grants;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 
@@ -9,14 +10,21 @@ namespace AgentPlatform.ToolGateway.Invocations;
 
 /// <summary>A human decided about a call that policy asks about: it goes on, goes on with other arguments, or ends.</summary>
 /// <param name="registry">The tools: edited arguments must fit.</param>
+/// <param name="mcp">Keeps the registry up to date about MCP servers.</param>
 /// <param name="book">The policy: what it denies nobody can approve.</param>
+/// <param name="store">The call.</param>
 /// <param name="writer">Stores what was decided.</param>
-public sealed class HearDecision(ToolRegistry registry, PolicyBook book, DecisionWriter writer)
+internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBook book, IEventStore store, DecisionWriter writer)
 {
     public async Task Handle(RequestDecided message, MessageContext context, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(context);
+        if (message.Arguments is not null && (await store.Aggregate(Invocation.Kind, message.Request.ToString(), ct)).State is Invocation.Known { Request.ToolId: var tool })
+        {
+            await mcp.Ready(tool, ct);
+        }
+
         var policy = await book.Current(ct);
         await writer.Write(
             Invocation.Kind,
