@@ -135,6 +135,15 @@ public sealed record MessagingOptions
     /// <summary>Copies of every JetStream stream: 1, or 3 in a cluster of three nodes or more. A stream that is there with another number is changed to this one.</summary>
     public int StreamReplicas { get; init; } = 1;
 
+    /// <summary>Pause before a stream that is not there is made: it may be in the middle of being deleted, and one made in that moment loses its files.</summary>
+    public TimeSpan StreamMakePause { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How often at most a stream that seems to have lost its files is looked at, and deleted if so, by all services together; longer than looking takes.</summary>
+    public TimeSpan StreamRepairEvery { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long messages may wait before a consumer that asks for them and gets none, before its stream is looked at and they are asked for again.</summary>
+    public TimeSpan StuckGrace { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Events handed to Audit in one message.</summary>
     public int FactsPerMessageMax { get; init; } = 200;
 
@@ -197,6 +206,12 @@ public sealed record MessagingOptions
         if (FactsGrace <= TimeSpan.Zero || FactsGrace > GapGrace)
         {
             throw new InvalidOperationException($"Messaging:FactsGrace must be positive and at most GapGrace ({FactsGrace}, {GapGrace})");
+        }
+
+        if (StreamMakePause < TimeSpan.Zero || StuckGrace <= TimeSpan.Zero || StreamRepairEvery < RequestTimeout * 5)
+        {
+            throw new InvalidOperationException(
+                $"Messaging: StreamMakePause must not be negative, StuckGrace must be positive, and StreamRepairEvery at least 5 times RequestTimeout, or two look after one stream at a time ({StreamMakePause}, {StuckGrace}, {StreamRepairEvery}, {RequestTimeout})");
         }
 
         if (DepthEvery <= TimeSpan.Zero)

@@ -16,6 +16,9 @@ public sealed record ModelFabricOptions
     /// <summary>Providers that the operator fixes; they cannot be changed over HTTP.</summary>
     public Dictionary<string, ConfiguredProvider> Providers { get; init; } = [];
 
+    /// <summary>The bound on an answer where the provider's format demands one and the caller's gave none.</summary>
+    public int AnswerTokensMaxDefault { get; init; } = 8192;
+
     public int RequestBytesMax { get; init; } = 32 * 1024 * 1024;
     public int ProvidersMax { get; init; } = 64;
 
@@ -36,6 +39,7 @@ public sealed record ModelFabricOptions
 
     public ScriptOptions Script { get; init; } = new();
     public UpstreamOptions Upstream { get; init; } = new();
+    public BudgetOptions Budgets { get; init; } = new();
 
     public sealed record ScriptOptions
     {
@@ -73,12 +77,36 @@ public sealed record ModelFabricOptions
         public bool UseSystemProxy { get; init; }
     }
 
+    public sealed record BudgetOptions
+    {
+        public int BudgetsMax { get; init; } = 256;
+
+        /// <summary>What is set aside for an answer whose request bounds it not.</summary>
+        public int AnswerTokensReserved { get; init; } = 4096;
+
+        /// <summary>What an image, a sound or a document in a request is taken to cost in tokens.</summary>
+        public int MediaTokensReserved { get; init; } = 1600;
+
+        /// <summary>After this a reservation whose call never ended, because its process died, is free again.</summary>
+        public TimeSpan ReservationsKept { get; init; } = TimeSpan.FromMinutes(35);
+
+        public int UsageRowsMax { get; init; } = 1000;
+        public int UsageDaysMax { get; init; } = 366;
+    }
+
     public sealed record ConfiguredProvider
     {
-        public string Kind { get; init; } = "openai";
+        /// <summary>openai, anthropic or gemini; openai when neither this nor a preset is given.</summary>
+        public string? Kind { get; init; }
+
+        /// <summary>A provider known by name; it says the kind and may say the base URL.</summary>
+        public string? Preset { get; init; }
+
         public string BaseUrl { get; init; } = "";
         public string[] Models { get; init; } = [];
         public bool AllowRemote { get; init; }
+        public Providers.ModelCard[] Cards { get; init; } = [];
+        public int? ConcurrentCallsMax { get; init; }
 
         /// <summary>A file with the key; a key itself has no place in configuration.</summary>
         public string? KeyFile { get; init; }
@@ -92,6 +120,7 @@ public sealed record ModelFabricOptions
             var u = options.Upstream;
             string[] wrong = [
                 .. Positive(nameof(RequestBytesMax), options.RequestBytesMax),
+                .. Positive(nameof(AnswerTokensMaxDefault), options.AnswerTokensMaxDefault),
                 .. Positive(nameof(ProvidersMax), options.ProvidersMax),
                 .. Positive(nameof(ModelsPerProviderMax), options.ModelsPerProviderMax),
                 .. Positive(nameof(ModelsListedMax), options.ModelsListedMax),
@@ -103,6 +132,10 @@ public sealed record ModelFabricOptions
                 .. Rule(options.AnswersKept > u.CallDurationMax, $"AnswersKept must exceed Upstream:CallDurationMax ({options.AnswersKept}, {u.CallDurationMax})"),
                 .. Rule(options.ProvidersFreshFor >= TimeSpan.Zero, $"ProvidersFreshFor must not be negative ({options.ProvidersFreshFor})"),
                 .. Rule(u.RetriesMax is >= 0 and <= 10, $"Upstream:RetriesMax must lie between 0 and 10 ({u.RetriesMax})"),
+                .. Positive("Budgets:AnswerTokensReserved", options.Budgets.AnswerTokensReserved),
+                .. Positive("Budgets:MediaTokensReserved", options.Budgets.MediaTokensReserved),
+                .. Rule(options.Budgets.ReservationsKept > u.CallDurationMax,
+                    $"Budgets:ReservationsKept must exceed Upstream:CallDurationMax ({options.Budgets.ReservationsKept}, {u.CallDurationMax}), else a call at work loses what was set aside for it"),
                 .. Rule(u.ConnectTimeout > TimeSpan.Zero, $"Upstream:ConnectTimeout must be positive ({u.ConnectTimeout})"),
                 .. Rule(u.IdleTimeout > TimeSpan.Zero, $"Upstream:IdleTimeout must be positive ({u.IdleTimeout})"),
                 .. Rule(u.FirstByteTimeout > u.ConnectTimeout, $"Upstream:FirstByteTimeout must exceed ConnectTimeout ({u.FirstByteTimeout}, {u.ConnectTimeout})"),

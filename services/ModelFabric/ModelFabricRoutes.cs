@@ -1,11 +1,20 @@
 using AgentPlatform.EventStore;
+using AgentPlatform.Messaging;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
-using AgentPlatform.ModelFabric.Chat;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
+using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ModelFabric.Telemetry;
+using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Upstream;
+using AgentPlatform.ModelFabric.Wire;
+using AgentPlatform.ModelFabric.Wire.Chat;
+using AgentPlatform.ModelFabric.Wire.Embeddings;
+using AgentPlatform.ModelFabric.Wire.Messages;
+using AgentPlatform.ModelFabric.Wire.Responses;
+using AgentPlatform.ModelFabric.Wire.Transcriptions;
 using AgentPlatform.ServiceDefaults;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
@@ -28,9 +37,12 @@ public static class ModelFabricRoutes
         services.AddSingleton<UpstreamClient>();
         services.AddSingleton<ForwardCall>();
         services.AddSingleton<ModelRouter>();
+        services.AddSingleton<HoldBudgets>();
+        services.AddSingleton<TryProvider>();
         services.AddSingleton<FabricTelemetry>();
-        services.AddSingleton<CompleteChat>();
-        services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInOpenAiForm>();
+        services.AddSingleton<AnswerCall>();
+        services.AddSingleton<IStartupFilter, AcceptApiKeyHeader>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInCallersForm>();
         return services;
     }
 
@@ -38,12 +50,24 @@ public static class ModelFabricRoutes
     public static WebApplicationBuilder AddModelFabricStore(this WebApplicationBuilder builder)
     {
         builder.AddStoreAndBus(
-            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent)), static (_, _) => { }, EventProviderStore.Schema, EventModelCallLog.Schema);
+            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent)), static (_, _) => { },
+            EventProviderStore.Schema, EventModelCallLog.Schema, PostgresBudgetLedger.Schema);
         builder.Services.AddSingleton<IProviderStore, EventProviderStore>();
+        builder.Services.AddSingleton<ISettingStore<Budget>>(services => Settings(services, BudgetStreams.Kind, static options => options.Budgets.BudgetsMax));
+        builder.Services.AddSingleton<IBudgetLedger, PostgresBudgetLedger>();
         builder.Services.AddSingleton<EventModelCallLog>();
         builder.Services.AddSingleton<IModelCallLog>(services => services.GetRequiredService<EventModelCallLog>());
         builder.Services.AddHostedService<ForgetAnswers>();
         return builder;
+    }
+
+    private static EventSettings<T, TEvent> Settings<T, TEvent>(IServiceProvider services, SettingKind<T, TEvent> kind, Func<ModelFabricOptions, int> max)
+        where T : class, ISetting
+        where TEvent : class
+    {
+        var options = services.GetRequiredService<IOptions<ModelFabricOptions>>().Value;
+        return new EventSettings<T, TEvent>(kind, services.GetRequiredService<PostgresEventStore>(), services.GetRequiredService<DecisionWriter>(),
+            options.ProvidersFreshFor, max(options), services.GetRequiredService<TimeProvider>());
     }
 
     public static WebApplication MapModelFabric(this WebApplication app)
@@ -51,10 +75,22 @@ public static class ModelFabricRoutes
         // Built at once: a wrong provider in the configuration stops the start, not the first call.
         _ = app.Services.GetRequiredService<ProviderCatalog>();
 
-        app.UseWhen(http => http.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase), openAi => openAi.Use(next => http => AnswerErrors.Invoke(http, next)));
-        app.MapPost("/v1/chat/completions", (HttpContext http, CompleteChat chat) => chat.Handle(http)).RequireAuthorization(Access.Call);
-        app.MapGet("/v1/models", ListModels.Handle).RequireAuthorization(Access.Call);
+        app.UseWhen(http => AnswerErrors.FormatOf(http.Request.Path) is not null, models => models.Use(next => http => AnswerErrors.Invoke(http, next)));
+        app.MapPost("/v1/chat/completions", (HttpContext http, AnswerCall call) => call.Handle(http, ChatFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/responses", (HttpContext http, AnswerCall call) => call.Handle(http, ResponsesFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/embeddings", (HttpContext http, AnswerCall call) => call.Handle(http, EmbeddingsFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/audio/transcriptions", (HttpContext http, AnswerCall call) => call.Handle(http, TranscriptionsFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/anthropic/v1/messages", (HttpContext http, AnswerCall call) => call.Handle(http, MessagesFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/v1/tokens/count", CountTokens.Handle).RequireAuthorization(Access.Call);
+        app.MapGet("/v1/models", ListModels.InOpenAiForm).RequireAuthorization(Access.Call);
+        app.MapGet("/anthropic/v1/models", ListModels.InAnthropicForm).RequireAuthorization(Access.Call);
 
+        app.MapGet("/admin/usage", ListUsage.Handle).RequireAuthorization(Access.Operate);
+        var budgets = app.MapGroup("/admin/budgets");
+        budgets.MapGet("", ListBudgets.All).RequireAuthorization(Access.Operate);
+        budgets.MapGet("{name}", ListBudgets.One).RequireAuthorization(Access.Operate);
+        budgets.MapPut("{name}", PutBudget.Handle).RequireAuthorization(Access.Own);
+        budgets.MapDelete("{name}", RemoveBudget.Handle).RequireAuthorization(Access.Own);
         app.MapGet("/admin/calls", ListCalls.Handle).RequireAuthorization(Access.Operate);
 
         var admin = app.MapGroup("/admin/providers");

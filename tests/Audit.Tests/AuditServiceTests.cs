@@ -98,6 +98,21 @@ public sealed class AuditServiceTests(Servers servers) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_stream_deleted_under_a_running_Audit_is_made_anew_and_filled()
+    {
+        await using var notes = await StartNotes();
+        await using var audit = await StartAudit(notes);
+        await Take(notes, "one", "two");
+        await Complete(audit, recorded: 2);
+
+        await Lose("the stream");
+        await Take(notes, "three", "four");
+
+        await Complete(audit, recorded: 4);
+        Assert.True((await Api(audit, "viewer").Verify()).Valid);
+    }
+
+    [Fact]
     public async Task An_event_that_audit_lost_is_named_by_parity()
     {
         await using var notes = await StartNotes();

@@ -1,5 +1,6 @@
 using AgentPlatform.Benchmarks.Messaging;
 using AgentPlatform.Benchmarks.Store;
+using AgentPlatform.Benchmarks.Tokens;
 
 namespace AgentPlatform.Benchmarks;
 
@@ -14,6 +15,7 @@ internal static class AllBenchmarks
         ["aggregate"] = Aggregation.Run,
         ["projection"] = ProjectionVisible.Run,
         ["publish-handle"] = PublishHandle.Run,
+        ["tokens"] = TokenCounting.Run,
         ["million"] = MillionMessages.Run,
     };
 

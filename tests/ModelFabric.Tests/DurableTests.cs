@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AgentPlatform.ModelFabric.Tests.Fixtures;
 using AgentPlatform.Testing;
+using Npgsql;
 
 namespace AgentPlatform.ModelFabric.Tests;
 
@@ -34,6 +35,41 @@ public sealed class DurableTests(Servers servers)
             async () => JsonNode.Parse(await after.Http.GetStringAsync("/admin/calls"))!["items"]!.AsArray(), items => items.Count == 2, "two records");
         Assert.Equal("run-1", (string)calls[1]!["origin"]!["run"]!);
         Assert.DoesNotContain("canary", after.Logs.Text + await after.Http.GetStringAsync("/admin/providers"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("anthropic", null)]
+    [InlineData("gemini", null)]
+    [InlineData("openai", "azure")]
+    public async Task A_key_stands_in_no_column_log_or_answer_wherever_it_travels(string kind, string? preset)
+    {
+        await using var upstream = await FakeUpstream.Start();
+        upstream.Behave((http, attempt) => FakeUpstream.Json(http, """{"error":{"message":"not with KEY"},"content":"KEY"}""".Replace("KEY", Key, StringComparison.Ordinal), attempt % 2 == 0 ? 400 : 200));
+        var database = await servers.NewDatabase();
+        await using var fabric = await FabricHost.StartDurable(servers, database);
+        await fabric.Use(upstream, Key, kind, preset);
+        var told = "";
+        for (var i = 0; i < 4; i++)
+        {
+            using var chat = await fabric.Chat(FabricHost.Ask(stream: i > 1), ("Idempotency-Key", $"k{i}"));
+            using var messages = await fabric.Messages("""{"model":"up/real","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}""");
+            told += await chat.Content.ReadAsStringAsync() + await messages.Content.ReadAsStringAsync();
+        }
+        await Eventually.Get(async () => JsonNode.Parse(await fabric.Http.GetStringAsync("/admin/calls"))!["items"]!.AsArray(), items => items.Count == 8, "eight records");
+
+        Assert.All(upstream.Requests, request => Assert.Contains(Key, request.Headers.Values));
+        await using var source = NpgsqlDataSource.Create(database);
+        var rows = 0;
+        foreach (var table in await Texts(source, "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"))
+        {
+            foreach (var row in await Texts(source, $"select t::text from {table} t"))
+            {
+                rows++;
+                Assert.DoesNotContain("canary", row, StringComparison.Ordinal);
+            }
+        }
+        Assert.True(rows > 8, $"{rows} rows were read");
+        Assert.DoesNotContain("canary", told + fabric.Logs.Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -72,5 +108,17 @@ public sealed class DurableTests(Servers servers)
         await Eventually.True(async () => (await fabric.Http.GetAsync("/health")).IsSuccessStatusCode, "healthy");
 
         Assert.Contains("/v1/chat/completions", await fabric.Http.GetStringAsync("/openapi/v1.json"), StringComparison.Ordinal);
+    }
+
+    private static async Task<List<string>> Texts(NpgsqlDataSource source, string sql)
+    {
+        await using var command = source.CreateCommand(sql);
+        await using var reader = await command.ExecuteReaderAsync();
+        var texts = new List<string>();
+        while (await reader.ReadAsync())
+        {
+            texts.Add(reader.GetString(0));
+        }
+        return texts;
     }
 }

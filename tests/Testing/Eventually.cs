@@ -3,10 +3,10 @@ namespace AgentPlatform.Testing;
 /// <summary>Waits for what must come to be, with one deadline; never a fixed pause.</summary>
 public static class Eventually
 {
-    public static async Task<T> Get<T>(Func<Task<T>> look, Func<T, bool> holds, string what, TimeSpan? within = null)
+    public static async Task<T> Get<T>(Func<Task<T>> look, Func<T, bool> holds, string what, TimeSpan? within = null, TimeSpan? pace = null)
     {
         using var deadline = new CancellationTokenSource(within ?? TimeSpan.FromSeconds(30));
-        using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        using var timer = new PeriodicTimer(pace ?? TimeSpan.FromMilliseconds(20));
         while (true)
         {
             var seen = await look();
@@ -17,7 +17,7 @@ public static class Eventually
 
             try
             {
-                await pace.WaitForNextTickAsync(deadline.Token);
+                await timer.WaitForNextTickAsync(deadline.Token);
             }
             catch (OperationCanceledException e)
             {

@@ -28,7 +28,9 @@ public sealed partial class Reconciler : BackgroundService
     private readonly LeaderLoop _loop;
     private readonly ConcurrentDictionary<string, ChannelsTold> _told = new(StringComparer.Ordinal);
     private readonly Dictionary<(long Mark, long First), Gap> _gaps = [];
+    private readonly StuckConsumers _stuck;
     private int _rounds;
+    private string _seen = string.Empty;
 
     /// <summary>Begins when the host starts it.</summary>
     /// <param name="bus">The handlers.</param>
@@ -47,10 +49,11 @@ public sealed partial class Reconciler : BackgroundService
     {
         (_bus, _database, _store, _nats, _jetStream, _options, _faults, _time, _log) = (bus, database, store, nats, jetStream, options, faults, time, log);
         (_marks, _cleaner, _loop) = (new Marks(database), new Cleaner(database, deadLetters, options, time), new LeaderLoop(database, store, options, time));
+        _stuck = new StuckConsumers(options, time);
     }
 
     /// <summary>What it is at, for whoever wonders why nothing moves.</summary>
-    internal string Doing => $"{_loop.Doing}, {_told.Count} senders told what they have, {_rounds} rounds";
+    internal string Doing => $"{_loop.Doing}, {_told.Count} senders told what they have, {_rounds} rounds{_seen}";
 
     /// <inheritdoc/>
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => _loop.Run("ap_reconcile", Reconcile, Interrupted, stoppingToken);
@@ -89,13 +92,19 @@ public sealed partial class Reconciler : BackgroundService
         await _jetStream.EnsureStreams(ct);
         foreach (var handler in _bus.Handlers)
         {
-            var (waiting, unacknowledged) = await _jetStream.EnsureConsumer(handler.Stream, handler.Consumer, handler.Filter, handler.HeldMax(_options), ct);
+            var consumer = await _jetStream.EnsureConsumer(handler.Stream, handler.Consumer, handler.Filter, handler.HeldMax(_options), ct);
+            var isStuck = _stuck.IsStuck(handler.Consumer, consumer);
+            if (isStuck)
+            {
+                _jetStream.Suspect(handler.Stream, $"{consumer.Waiting} messages wait before {handler.Consumer}, which asks for them and gets none");
+            }
+
             var name = ChannelSubjects.ChannelOf(handler.Filter);
             foreach (var sender in told)
             {
                 if (sender.Channels.FirstOrDefault(c => c.Name == name) is { } channel)
                 {
-                    await Compare(new Place(handler, sender, channel, waiting, IsDrained: waiting == 0 && unacknowledged == 0), ct);
+                    await Compare(new Place(handler, sender, channel, consumer is { Waiting: > 0 } && !isStuck, IsDrained: consumer is { Waiting: 0, Unacknowledged: 0 }), ct);
                 }
             }
         }
@@ -131,6 +140,7 @@ public sealed partial class Reconciler : BackgroundService
         }
 
         Forget(mark.Id, missing);
+        _seen = $", {handler.Consumer} settled {settled} of {channel.Published}, misses {missing.Sum(m => m.Count)}, more {(place.IsComing ? "wait" : place.IsDrained ? "do not wait" : "do not come")}";
         var lost = missing.Where(gap => IsLost(mark.Id, gap, place)).ToList();
         if (lost.Count > 0)
         {
@@ -143,8 +153,8 @@ public sealed partial class Reconciler : BackgroundService
         var gap = _gaps.TryGetValue((mark, positions.First), out var known) ? known : _gaps[(mark, positions.First)] = new Gap(_time.GetTimestamp());
         var isOverdue = _time.GetElapsedTime(gap.Since) >= _options.GapGrace;
 
-        // While later ones wait in JetStream, so may this one; but one that was overtaken for long is not among them.
-        return place.IsDrained || (isOverdue && (place.Waiting == 0 || positions.Last < place.Channel.Published));
+        // While later ones wait in JetStream and are on their way, so may this one be; but one that was overtaken for long is not among them.
+        return place.IsDrained || (isOverdue && (!place.IsComing || positions.Last < place.Channel.Published));
     }
 
     private async Task Ask(Place place, long mark, List<Positions> lost, CancellationToken ct)
@@ -194,7 +204,7 @@ public sealed partial class Reconciler : BackgroundService
     }
 
     /// <summary>A handler, a sender, and what lies between them.</summary>
-    private sealed record Place(Handler Handler, ChannelsTold Sender, ChannelState Channel, long Waiting, bool IsDrained);
+    private sealed record Place(Handler Handler, ChannelsTold Sender, ChannelState Channel, bool IsComing, bool IsDrained);
 
     /// <summary>Since when positions are missing, or were last asked for, and how often they were.</summary>
     private sealed record Gap(long Since, int Asked = 0);

@@ -63,7 +63,7 @@ internal sealed class PullConsumer(NatsLink nats, JetStream jetStream, Handler h
         }
     }
 
-    private Task<(long Waiting, long Unacknowledged)> EnsureConsumer(CancellationToken ct) => jetStream.EnsureConsumer(handler.Stream, handler.Consumer, handler.Filter, HeldMax, ct);
+    private Task<ConsumerState> EnsureConsumer(CancellationToken ct) => jetStream.EnsureConsumer(handler.Stream, handler.Consumer, handler.Filter, HeldMax, ct);
 
     public void Release()
     {

@@ -21,11 +21,7 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
             {
                 var token = options.TokenFile is { } file ? File.ReadAllText(file, Encoding.UTF8).Trim() : null;
                 Greeting.Exchange(url, token, options.RequestTimeout);
-                var connection = new ConnectionFactory().CreateConnection(ConnectionOptions(url, token));
-                WriteBehind.Under(connection, options.UnsentBytesMax);
-                connection.SubscribeAsync(answers.Pattern, (_, e) => answers.Arrived(e.Message.Subject, e.Message.Data ?? []));
-                connection.Flush((int)options.RequestTimeout.TotalMilliseconds);
-                return connection;
+                return Prepared(new ConnectionFactory().CreateConnection(ConnectionOptions(url, token)));
             },
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
@@ -48,6 +44,23 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
     /// <remarks>On a thread of its own, not of the pool: closing a broken connection may block until the system gives the socket up.</remarks>
     public static void HangUp(IConnection connection) => new Thread(() => Close(connection)) { IsBackground = true, Name = "nats-close" }.Start();
 
+    // What was opened is closed: a connection that is merely forgotten keeps its threads for ever, the pool's among them.
+    private IConnection Prepared(IConnection connection)
+    {
+        try
+        {
+            WriteBehind.Under(connection, options.UnsentBytesMax);
+            connection.SubscribeAsync(answers.Pattern, (_, e) => answers.Arrived(e.Message.Subject, e.Message.Data ?? []));
+            connection.Flush((int)options.RequestTimeout.TotalMilliseconds);
+            return connection;
+        }
+        catch
+        {
+            HangUp(connection);
+            throw;
+        }
+    }
+
     private static void Close(IConnection connection)
     {
         try
@@ -58,6 +71,8 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
         {
             // The other end is gone.
         }
+
+        WriteBehind.Over(connection);
     }
 
     private Options ConnectionOptions(string url, string? token)

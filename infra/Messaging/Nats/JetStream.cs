@@ -1,13 +1,18 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AgentPlatform.Messaging;
 
 /// <summary>JetStream through its documented request subjects (<c>$JS.API.*</c>); the client library has core NATS only.</summary>
 /// <param name="nats">The connection.</param>
 /// <param name="options">Bounds.</param>
+/// <param name="time">The clock of pauses.</param>
+/// <param name="log">Where repairs are told.</param>
 /// <remarks>https://docs.nats.io/reference/reference-protocols/nats_api_reference</remarks>
-public sealed class JetStream(NatsLink nats, MessagingOptions options)
+public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvider? time = null, ILogger<JetStream>? log = null)
 {
     /// <summary>Holds every command until its owner has acknowledged it.</summary>
     public const string Commands = "COMMANDS";
@@ -21,13 +26,19 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     private const int Unavailable = 10008;
     private const int NotClustered = 10074;
 
-    /// <summary>Makes both streams, or leaves them as they are.</summary>
+    private readonly ConcurrentDictionary<string, Suspicion> _suspects = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
+
+    /// <summary>Makes both streams, or leaves them as they are; one whose files the server lost is deleted and made anew.</summary>
     /// <param name="ct">Cancels.</param>
-    public async Task EnsureStreams(CancellationToken ct)
-    {
-        await EnsureStream(Commands, "commands.>", "workqueue", bytesMax: -1, ct);
-        await EnsureStream(Events, "events.>", "limits", options.EventsBytesMax, ct);
-    }
+    public Task EnsureStreams(CancellationToken ct) => Task.WhenAll(
+        EnsureStream(Commands, "commands.>", "workqueue", bytesMax: -1, ct),
+        EnsureStream(Events, "events.>", "limits", options.EventsBytesMax, ct));
+
+    /// <summary>Says that a stream behaves as if the server had lost its files; the next <see cref="EnsureStreams"/> looks into it.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="symptom">What was seen.</param>
+    internal void Suspect(string stream, string symptom) => _suspects.TryAdd(stream, new Suspicion(symptom, Again: null));
 
     /// <summary>Publishes and waits until the message is stored.</summary>
     /// <param name="subject">The subject.</param>
@@ -88,8 +99,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     /// <param name="filter">The subject it takes.</param>
     /// <param name="heldMax">Messages that may be unacknowledged.</param>
     /// <param name="ct">Cancels.</param>
-    /// <returns>How many messages it has before it, and how many are delivered and not acknowledged.</returns>
-    public async Task<(long Waiting, long Unacknowledged)> EnsureConsumer(string stream, string name, string filter, int heldMax, CancellationToken ct)
+    public async Task<ConsumerState> EnsureConsumer(string stream, string name, string filter, int heldMax, CancellationToken ct)
     {
         var config = new JsonObject
         {
@@ -105,7 +115,18 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
             ["max_ack_pending"] = heldMax * 16,
         };
         var stored = StreamOf(stream);
-        return DepthOf(await Ask($"$JS.API.CONSUMER.DURABLE.CREATE.{stored}.{name}", new JsonObject { ["stream_name"] = stored, ["config"] = config }, ct));
+        var (subject, body) = ($"$JS.API.CONSUMER.DURABLE.CREATE.{stored}.{name}", new JsonObject { ["stream_name"] = stored, ["config"] = config });
+        try
+        {
+            var info = await Ask(subject, body, ct);
+            var (waiting, unacknowledged) = DepthOf(info);
+            return new ConsumerState(waiting, unacknowledged, info.GetProperty("num_waiting").GetInt64(), info.GetProperty("delivered").GetProperty("consumer_seq").GetInt64(), unacknowledged < heldMax * 16);
+        }
+        catch (JetStreamException e) when (e.IsLostFile)
+        {
+            _suspects.TryAdd(stream, new Suspicion(e.Message, again => Ask(subject, body, again)));
+            throw;
+        }
     }
 
     /// <summary>How many messages a consumer has before it.</summary>
@@ -131,7 +152,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     private IReadOnlyList<(string Subject, byte[] Payload)> Prefixed(IReadOnlyList<(string Subject, byte[] Payload)> messages) =>
         options.Namespace.Length == 0 ? messages : [.. messages.Select(m => (SubjectOf(m.Subject), m.Payload))];
 
-    private static void CheckStored(byte[] answer, string subject)
+    private void CheckStored(byte[] answer, string subject)
     {
         // An empty answer is the server's "no responders": no stream takes this subject.
         if (answer.Length == 0)
@@ -142,7 +163,15 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
         // Thousands a second say {"stream":…,"seq":…}; only the others are worth reading.
         if (answer.AsSpan().IndexOf("\"error\""u8) >= 0)
         {
-            ThrowOnError(JsonSerializer.Deserialize<JsonElement>(answer), $"publish to '{subject}'");
+            try
+            {
+                ThrowOnError(JsonSerializer.Deserialize<JsonElement>(answer), $"publish to '{subject}'");
+            }
+            catch (JetStreamException e) when (e.IsLostFile)
+            {
+                _suspects.TryAdd(subject.StartsWith("events.", StringComparison.Ordinal) ? Events : Commands, new Suspicion(e.Message, Again: null));
+                throw;
+            }
         }
     }
 
@@ -159,18 +188,49 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
             ["max_bytes"] = bytesMax,
             ["num_replicas"] = options.StreamReplicas,
         };
-        try
+        if (_suspects.TryRemove(name, out var suspicion))
         {
-            await Ask($"$JS.API.STREAM.CREATE.{StreamOf(name)}", config, ct);
+            await new StreamRepair(this, options, _time, log ?? NullLogger<JetStream>.Instance).Look(name, suspicion, ct);
         }
-        catch (JetStreamException e) when (e.ErrorCode == 10058)
+
+        if (await ConfigOf(name, ct) is not { } there)
         {
-            // 10058: the stream is there with another configuration, from an earlier version or with other replicas.
+            // Not at once: while a stream is being deleted, nats-server 2.9 has forgotten it and deletes its files a moment later, also those of a new one.
+            await Task.Delay(options.StreamMakePause, _time, ct);
+            await Make(StreamOf(name), config, ct);
+        }
+        else if (!config.All(p => there.TryGetProperty(p.Key, out var value) && JsonNode.DeepEquals(p.Value, JsonNode.Parse(value.GetRawText()))))
+        {
             await Ask($"$JS.API.STREAM.UPDATE.{StreamOf(name)}", config, ct);
         }
     }
 
-    private async Task<JsonElement> Ask(string subject, JsonObject? body, CancellationToken ct)
+    private async Task Make(string stream, JsonObject config, CancellationToken ct)
+    {
+        try
+        {
+            await Ask($"$JS.API.STREAM.CREATE.{stream}", config, ct);
+        }
+        catch (JetStreamException e) when (e.ErrorCode == 10058)
+        {
+            // 10058: somebody made it meanwhile with another configuration, for example with other replicas.
+            await Ask($"$JS.API.STREAM.UPDATE.{stream}", config, ct);
+        }
+    }
+
+    private async Task<JsonElement?> ConfigOf(string stream, CancellationToken ct)
+    {
+        try
+        {
+            return (await Ask($"$JS.API.STREAM.INFO.{StreamOf(stream)}", body: null, ct)).GetProperty("config");
+        }
+        catch (JetStreamException e) when (e.IsNotThere)
+        {
+            return null;
+        }
+    }
+
+    internal async Task<JsonElement> Ask(string subject, JsonObject? body, CancellationToken ct)
     {
         try
         {
@@ -217,12 +277,23 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options)
     }
 }
 
+/// <summary>What a consumer is at.</summary>
+/// <param name="Waiting">Messages before it.</param>
+/// <param name="Unacknowledged">Messages delivered and not acknowledged.</param>
+/// <param name="Pulls">Requests for messages that wait at the server.</param>
+/// <param name="Delivered">Deliveries since it was made.</param>
+/// <param name="HasRoom">Whether it may deliver more before something is acknowledged.</param>
+public sealed record ConsumerState(long Waiting, long Unacknowledged, long Pulls, long Delivered, bool HasRoom);
+
 /// <summary>JetStream said no.</summary>
 /// <param name="message">What was asked and what it said.</param>
 public sealed class JetStreamException(string message) : Exception(message)
 {
     /// <summary>Whether the consumer or its stream is not there, or not yet.</summary>
     public bool IsNotThere => ErrorCode is 10014 or 10059;
+
+    /// <summary>Whether the server misses a file of its own: "store failed" (10077) or "consumer create failed" (10012) for that reason, and not, say, for a full disk.</summary>
+    internal bool IsLostFile => ErrorCode is 10077 or 10012 && (Message.Contains("no such file or directory", StringComparison.Ordinal) || Message.Contains("cannot find the", StringComparison.Ordinal));
 
     /// <summary>JetStream's own error code; 0 when unknown, negative when nobody answered who has codes.</summary>
     public int ErrorCode { get; init; }

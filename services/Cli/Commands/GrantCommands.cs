@@ -22,7 +22,7 @@ internal static class GrantCommands
                 after = page.Next;
             }
             while (after is not null);
-            say.Answer(new Page<GrantView>(all, Next: null), p => Say.Table(["grant", "state", "tools", "uses", "until", "given by", "because"], p.Items.Select(g => new[]
+            say.Answer(new Page<GrantView>([.. all], Next: null), p => Say.Table(["grant", "state", "tools", "uses", "until", "given by", "because"], p.Items.Select(g => new[]
             {
                 g.Id.ToString(), Word(g.State), string.Join(", ", g.Scope.Tools), g.UsesMax is { } most ? $"{g.Uses} of {most}" : $"{g.Uses}", g.ExpiresAt?.ToString("u") ?? "-", g.GivenBy, g.Because,
             })));

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ServiceDefaults.Vault;
 using Npgsql;
@@ -44,18 +45,18 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
             : null;
     }
 
-    public async Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct)
+    public async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, CancellationToken ct)
     {
         var key = answer is not null && !_vault.IsLocked ? record.Origin.IdempotencyKey : null;
         try
         {
-            await Save(record, key is null ? null : Keep(record, Hash(record.Origin.Principal, key), answer!.Value), ct);
+            await Save(record, settlement, key is null ? null : Keep(record, Hash(record.Origin.Principal, key), answer!.Value), ct);
             return null;
         }
         catch (PostgresException first) when (first.SqlState == PostgresErrorCodes.UniqueViolation && first.ConstraintName == "ap_model_answers_once")
         {
             // Another replica answered the same key meanwhile. Its answer counts; that this call took place is a fact all the same.
-            await Save(record, more: null, ct);
+            await Save(record, settlement, more: null, ct);
             return await Find(record.Origin.Principal, key!, ct);
         }
     }
@@ -82,11 +83,15 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
         return await command.ExecuteNonQueryAsync(ct);
     }
 
-    private async Task Save(ModelCallRecord record, NpgsqlBatchCommand? more, CancellationToken ct)
+    private async Task Save(ModelCallRecord record, Settlement? settlement, NpgsqlBatchCommand? more, CancellationToken ct)
     {
         var session = store.Open();
         session.CorrelationId = record.Origin.Run;
         session.StartStream(Stream + record.Id, ModelCallEvent.ModelCalled.Of(record));
+        foreach (var statement in settlement is null ? [] : PostgresBudgetLedger.Statements(settlement))
+        {
+            session.Enlist(statement);
+        }
         if (more is not null)
         {
             session.Enlist(more);

@@ -1,3 +1,5 @@
+using AgentPlatform.ModelFabric.Budgets;
+
 namespace AgentPlatform.ModelFabric.Calls;
 
 /// <summary>One record per call, and the answers of calls that carried an Idempotency-Key.</summary>
@@ -11,7 +13,11 @@ public interface IModelCallLog
     /// Two replicas may answer the same key at the same time: the first to store wins, and the other gets the winner's
     /// answer back and must give that to its client, so that one key never has two answers.
     /// </summary>
-    Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct);
+    /// <param name="record">The call.</param>
+    /// <param name="settlement">What it used, settled together with the record; null when no provider was asked.</param>
+    /// <param name="answer">The answer to keep for repetition.</param>
+    /// <param name="ct">Cancels the write.</param>
+    Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, CancellationToken ct);
 
     /// <summary>The latest records, newest first.</summary>
     Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct);

@@ -1,7 +1,9 @@
+using AgentPlatform.ModelFabric.Budgets;
+
 namespace AgentPlatform.ModelFabric.Calls;
 
 /// <summary>The twin of the durable log: the same promises for as long as the process lives.</summary>
-public sealed class InMemoryModelCallLog(int recordsMax = 10_000) : IModelCallLog
+public sealed class InMemoryModelCallLog(IBudgetLedger ledger, int recordsMax = 10_000) : IModelCallLog
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<ModelCallRecord> _records = new();
@@ -15,8 +17,12 @@ public sealed class InMemoryModelCallLog(int recordsMax = 10_000) : IModelCallLo
         }
     }
 
-    public Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct)
+    public async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, CancellationToken ct)
     {
+        if (settlement is not null)
+        {
+            await ledger.Settle(settlement, ct);
+        }
         lock (_gate)
         {
             _records.AddFirst(record);
@@ -32,10 +38,10 @@ public sealed class InMemoryModelCallLog(int recordsMax = 10_000) : IModelCallLo
             }
             if (answer is not { } body || record.Origin.IdempotencyKey is not { } key)
             {
-                return Task.FromResult<RecordedAnswer?>(null);
+                return null;
             }
             var mine = new RecordedAnswer(record.Id, record.RequestSha256, body);
-            return Task.FromResult(_answers.TryAdd((record.Origin.Principal, key), mine) ? null : _answers[(record.Origin.Principal, key)]);
+            return _answers.TryAdd((record.Origin.Principal, key), mine) ? null : _answers[(record.Origin.Principal, key)];
         }
     }
 

@@ -15,12 +15,14 @@ public abstract record ModelCallEvent
     public sealed record ModelCalled(
         Guid Id, string Model, string Provider, string Principal, string? Run, string? Task, string? IdempotencyKey, bool Streaming,
         DateTimeOffset StartedAt, double? FirstTokenMilliseconds, double TotalMilliseconds, int Status, string? ResponseModel, string? FinishReason,
-        long? InputTokens, long? OutputTokens, bool TokensEstimated, string RequestSha256, string? ResponseSha256, string? ErrorClass) : ModelCallEvent
+        long? InputTokens, long? OutputTokens, bool TokensEstimated, string RequestSha256, string? ResponseSha256, string? ErrorClass,
+        long CacheReadTokens = 0, long CacheWriteTokens = 0, decimal? Cost = null) : ModelCallEvent
     {
         public static ModelCalled Of(ModelCallRecord record) => new(
             record.Id, record.Model, record.Provider, record.Origin.Principal, record.Origin.Run, record.Origin.Task, record.Origin.IdempotencyKey, record.Streaming,
             record.StartedAt, record.FirstTokenMilliseconds, record.TotalMilliseconds, record.Status, record.ResponseModel, record.FinishReason,
-            record.Usage?.Input, record.Usage?.Output, record.Usage?.Estimated ?? false, record.RequestSha256, record.ResponseSha256, record.ErrorClass);
+            record.Usage?.Input, record.Usage?.Output, record.Usage?.Estimated ?? false, record.RequestSha256, record.ResponseSha256, record.ErrorClass,
+            record.Usage?.CacheRead ?? 0, record.Usage?.CacheWrite ?? 0, record.Cost);
 
         public ModelCallRecord ToRecord() => new()
         {
@@ -35,7 +37,8 @@ public abstract record ModelCallEvent
             Status = Status,
             ResponseModel = ResponseModel,
             FinishReason = FinishReason,
-            Usage = InputTokens is { } input && OutputTokens is { } output ? new TokenUsage(input, output, TokensEstimated) : null,
+            Usage = InputTokens is { } input && OutputTokens is { } output ? new TokenUsage(input, output, TokensEstimated, CacheReadTokens, CacheWriteTokens) : null,
+            Cost = Cost,
             RequestSha256 = RequestSha256,
             ResponseSha256 = ResponseSha256,
             ErrorClass = ErrorClass,

@@ -1,8 +1,9 @@
 namespace AgentPlatform.ModelFabric.Calls;
 
 /// <summary>Tokens of one call.</summary>
-/// <param name="Estimated">The provider did not say; four bytes of text were taken for one token.</param>
-public sealed record TokenUsage(long Input, long Output, bool Estimated);
+/// <param name="Input">All of the question, what came from a cache and what was written to one included.</param>
+/// <param name="Estimated">The provider did not say: the question was counted here, and four characters of the answer taken for one token.</param>
+public sealed record TokenUsage(long Input, long Output, bool Estimated, long CacheRead = 0, long CacheWrite = 0);
 
 /// <summary>Who asked, and for what: from the request's headers.</summary>
 public sealed record CallOrigin(string Principal, string? Run, string? Task, string? IdempotencyKey);
@@ -22,6 +23,9 @@ public sealed record ModelCallRecord
     public string? ResponseModel { get; init; }
     public string? FinishReason { get; init; }
     public TokenUsage? Usage { get; init; }
+
+    /// <summary>By the price of that day; null when none is known.</summary>
+    public decimal? Cost { get; init; }
     public required string RequestSha256 { get; init; }
     public string? ResponseSha256 { get; init; }
 

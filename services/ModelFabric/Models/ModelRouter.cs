@@ -1,7 +1,8 @@
-using AgentPlatform.ModelFabric.Chat;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
+using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Upstream;
+using AgentPlatform.ModelFabric.Wire;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Models;
@@ -9,10 +10,24 @@ namespace AgentPlatform.ModelFabric.Models;
 /// <summary>A call on its way to a provider.</summary>
 /// <param name="Model">The model's name at the provider, without the provider's own.</param>
 /// <param name="Workspace">The run's workspace, whose scripts come first.</param>
-public sealed record ModelCall(Guid Id, ChatRequest Request, string Model, Guid? Workspace);
+/// <param name="At">When it was asked for.</param>
+/// <param name="Estimate">Made when a budget, a route or a silent provider asks for it.</param>
+public sealed record ModelCall(Guid Id, CallRequest Request, string Model, Guid? Workspace, DateTimeOffset At, Lazy<RequestEstimate> Estimate)
+{
+    /// <summary>What every answer of ours that is put together here begins with.</summary>
+    public AnswerHead Head => new(Id, Request.Model, At, Request.IncludeUsage);
+}
 
 /// <summary>Where a model id leads.</summary>
-public sealed record ModelRoute(string Provider, string Kind, string Model, Func<ModelCall, AnswerSink, CancellationToken, Task> Answer);
+public sealed record ModelRoute(string Provider, string Kind, string Model, Func<ModelCall, AnswerSink, CancellationToken, Task> Answer)
+{
+    /// <summary>Null for the scripted provider, which is built in.</summary>
+    public ProviderEntry? Entry { get; init; }
+
+    public ModelCard? Card => Entry?.Card(Model);
+
+    public bool IsLocal => Entry?.IsLocal ?? true;
+}
 
 /// <summary>A line of <c>GET /v1/models</c>.</summary>
 public sealed record ModelListing(string Id, string OwnedBy);
@@ -35,7 +50,7 @@ public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts
             }
             else if (await providers.Find(provider, ct) is { } entry && (entry.Models.Count == 0 || entry.Models.Contains(model)))
             {
-                return new ModelRoute(provider, entry.Kind, model, (call, sink, token) => forward.Answer(entry, call, sink, token));
+                return new ModelRoute(provider, entry.Kind, model, (call, sink, token) => forward.Answer(entry, call, sink, token)) { Entry = entry };
             }
         }
         throw await NotFound(id, workspace, ct);

@@ -42,7 +42,11 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
         {
             var present = JsonSerializer.Deserialize<ProviderState.Present>(reader.GetString(0), ContractJson.Options)!;
             var sealedKey = await reader.IsDBNullAsync(1, ct) ? null : reader.GetString(1);
-            entries.Add(new ProviderEntry(present.Name, present.Kind, new Uri(present.BaseUrl), present.Models, present.AllowRemote, sealedKey, present.KeyFingerprint));
+            entries.Add(new ProviderEntry(present.Name, present.Kind, new Uri(present.BaseUrl), present.Models, present.AllowRemote, sealedKey, present.KeyFingerprint, Preset: present.Preset)
+            {
+                Cards = present.Cards ?? [],
+                ConcurrentCallsMax = present.ConcurrentCallsMax,
+            });
         }
         Volatile.Write(ref _remembered, new Remembered(entries, at));
         return entries;
@@ -50,12 +54,13 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
 
     public async Task Set(ProviderEntry entry, string by, CancellationToken ct)
     {
-        var wanted = new ProviderState.Present(entry.Name, entry.Kind, entry.BaseUrl.ToString(), [.. entry.Models], entry.AllowRemote, entry.KeyFingerprint);
+        var wanted = new ProviderState.Present(entry.Name, entry.Kind, entry.BaseUrl.ToString(), [.. entry.Models], entry.AllowRemote, entry.KeyFingerprint, entry.Preset,
+            entry.Cards.Count > 0 ? [.. entry.Cards] : null, entry.ConcurrentCallsMax);
         await writer.Write(
             ProviderState.Stream, entry.Name,
             state => (wanted.Equals(state as ProviderState.Present)
                 ? []
-                : [new ProviderEvent.ProviderSet(wanted.Name, wanted.Kind, wanted.BaseUrl, wanted.Models, wanted.AllowRemote, wanted.KeyFingerprint, by)], []),
+                : [new ProviderEvent.ProviderSet(wanted.Name, wanted.Kind, wanted.BaseUrl, wanted.Models, wanted.AllowRemote, wanted.KeyFingerprint, by, wanted.Preset, wanted.Cards, wanted.ConcurrentCallsMax)], []),
             session => session.Enlist(entry.SealedKey is { } key
                 ? Statement("insert into ap_provider_keys (name, sealed) values ($1, $2) on conflict (name) do update set sealed = excluded.sealed", entry.Name, key)
                 : Statement("delete from ap_provider_keys where name = $1", entry.Name)),

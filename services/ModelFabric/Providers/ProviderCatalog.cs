@@ -33,20 +33,32 @@ public sealed class ProviderCatalog
         {
             throw Wrong($"a provider's name is lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}'.");
         }
-        if (settings.Kind != ProviderKind.OpenAi)
-        {
-            throw Wrong($"Kind must be '{ProviderKind.OpenAi}', it is '{settings.Kind}'.");
-        }
-        var (url, refusal) = BaseUrlRule.Check(settings.BaseUrl, settings.AllowRemote, settings.KeyFile is not null);
+        var preset = settings.Preset is { Length: > 0 } known ? known : null;
+        var dialect = Dialect.Find(settings.Kind is { Length: > 0 } kind ? kind : preset is null ? ProviderKind.OpenAi : null, preset)
+            ?? throw Wrong($"Kind must be '{ProviderKind.OpenAi}', '{ProviderKind.Anthropic}' or '{ProviderKind.Gemini}', it is '{settings.Kind}'; a Preset is one of {string.Join(", ", Presets.All.Select(one => one.Name))}, it is '{settings.Preset}'.");
+        var (url, refusal) = BaseUrlRule.Check(settings.BaseUrl.Length == 0 && preset is not null ? dialect.BaseUrl : settings.BaseUrl, settings.AllowRemote, settings.KeyFile is not null);
         if (url is null)
         {
             throw Wrong(refusal!);
+        }
+        if (ModelCard.Flaw(settings.Cards, int.MaxValue) is { } flaw)
+        {
+            throw Wrong(flaw);
+        }
+        if (settings.ConcurrentCallsMax is <= 0)
+        {
+            throw Wrong("ConcurrentCallsMax must be positive.");
         }
         if (settings.KeyFile is { } file && !File.Exists(file))
         {
             throw Wrong($"KeyFile {file} does not exist.");
         }
-        return new ProviderEntry(name, settings.Kind, url, settings.Models, settings.AllowRemote, SealedKey: null,
-            settings.KeyFile is { } path ? ProviderKeys.ReadFile(name, path).Fingerprint : null, settings.KeyFile) { IsConfigured = true };
+        return new ProviderEntry(name, dialect.Kind, url, settings.Models, settings.AllowRemote, SealedKey: null,
+            settings.KeyFile is { } path ? ProviderKeys.ReadFile(name, path).Fingerprint : null, settings.KeyFile, preset)
+        {
+            IsConfigured = true,
+            Cards = settings.Cards,
+            ConcurrentCallsMax = settings.ConcurrentCallsMax,
+        };
     }
 }

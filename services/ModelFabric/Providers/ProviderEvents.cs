@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using AgentPlatform.EventStore;
 
 namespace AgentPlatform.ModelFabric.Providers;
@@ -10,7 +12,8 @@ public abstract record ProviderEvent
     }
 
     [StoredAs("provider-set.1")]
-    public sealed record ProviderSet(string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint, string By) : ProviderEvent;
+    public sealed record ProviderSet(string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint, string By, string? Preset = null,
+        ModelCard[]? Cards = null, int? ConcurrentCallsMax = null) : ProviderEvent;
 
     [StoredAs("provider-removed.1")]
     public sealed record ProviderRemoved(string Name, string By) : ProviderEvent;
@@ -25,10 +28,15 @@ public abstract record ProviderState
 
     public sealed record Absent(string? Name) : ProviderState;
 
-    public sealed record Present(string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint = null) : ProviderState
+    public sealed record Present(
+        string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint = null,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Preset = null,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ModelCard[]? Cards = null,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? ConcurrentCallsMax = null) : ProviderState
     {
-        public bool Equals(Present? other) => other is not null && (Name, Kind, BaseUrl, AllowRemote, KeyFingerprint) ==
-            (other.Name, other.Kind, other.BaseUrl, other.AllowRemote, other.KeyFingerprint) && Models.AsSpan().SequenceEqual(other.Models);
+        public bool Equals(Present? other) => other is not null && (Name, Kind, BaseUrl, AllowRemote, KeyFingerprint, Preset, ConcurrentCallsMax) ==
+            (other.Name, other.Kind, other.BaseUrl, other.AllowRemote, other.KeyFingerprint, other.Preset, other.ConcurrentCallsMax)
+            && Models.AsSpan().SequenceEqual(other.Models) && JsonSerializer.Serialize(Cards) == JsonSerializer.Serialize(other.Cards);
 
         public override int GetHashCode() => HashCode.Combine(Name, BaseUrl);
     }
@@ -40,7 +48,7 @@ public abstract record ProviderState
 
     public static ProviderState Evolve(ProviderState state, ProviderEvent fact) => fact switch
     {
-        ProviderEvent.ProviderSet f => new Present(f.Name, f.Kind, f.BaseUrl, f.Models, f.AllowRemote, f.KeyFingerprint),
+        ProviderEvent.ProviderSet f => new Present(f.Name, f.Kind, f.BaseUrl, f.Models, f.AllowRemote, f.KeyFingerprint, f.Preset, f.Cards, f.ConcurrentCallsMax),
         ProviderEvent.ProviderRemoved f => new Absent(f.Name),
         _ => state,
     };

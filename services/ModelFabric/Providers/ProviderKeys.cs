@@ -1,5 +1,5 @@
 using System.Text;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 using AgentPlatform.ModelFabric.Vault;
 using AgentPlatform.ServiceDefaults.Vault;
 

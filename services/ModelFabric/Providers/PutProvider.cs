@@ -6,12 +6,16 @@ using Microsoft.Extensions.Options;
 namespace AgentPlatform.ModelFabric.Providers;
 
 /// <summary>The body of <c>PUT /admin/providers/{name}</c>.</summary>
-/// <param name="Kind">The wire format; <c>openai</c>.</param>
-/// <param name="BaseUrl">Up to, not including, <c>/chat/completions</c>.</param>
+/// <param name="Kind">The wire format: <c>openai</c>, <c>anthropic</c> or <c>gemini</c>; a preset says it too.</param>
+/// <param name="BaseUrl">Up to, not including, <c>/chat/completions</c>, <c>/messages</c> or <c>/models</c>; a preset may know it.</param>
 /// <param name="Models">The models to offer; none lets the provider decide.</param>
 /// <param name="Key">Absent keeps the stored key, an empty string removes it. It is never shown again.</param>
 /// <param name="AllowRemote">Agrees that requests leave this machine.</param>
-public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, string[]? Models = null, Secret? Key = null, bool AllowRemote = false)
+/// <param name="Preset">A provider known by name, such as <c>ollama</c> or <c>groq</c>.</param>
+/// <param name="Cards">What the models can do, hold and cost.</param>
+/// <param name="ConcurrentCallsMax">How many calls it bears at the same time.</param>
+public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, string[]? Models = null, Secret? Key = null, bool AllowRemote = false, string? Preset = null,
+    ModelCard[]? Cards = null, int? ConcurrentCallsMax = null)
 {
     private const int ModelLengthMax = 200;
 
@@ -26,14 +30,23 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
         {
             throw Refuse($"Provider '{name}' is fixed by the configuration ({ModelFabricOptions.Section}:Providers:{name}). Change it there.", StatusCodes.Status409Conflict);
         }
-        if (body.Kind != ProviderKind.OpenAi)
+        var dialect = body.Kind is null && body.Preset is null ? null : Dialect.Find(body.Kind, body.Preset);
+        if (dialect is null)
         {
-            throw Refuse($"kind must be '{ProviderKind.OpenAi}'.");
+            throw Refuse($"kind must be '{ProviderKind.OpenAi}', '{ProviderKind.Anthropic}' or '{ProviderKind.Gemini}', or preset one of: {string.Join(", ", Presets.All.Select(known => known.Name))}.");
         }
         var models = body.Models ?? [];
         if (models.Length > options.Value.ModelsPerProviderMax || models.Any(model => string.IsNullOrWhiteSpace(model) || model.Length > ModelLengthMax))
         {
             throw Refuse($"models holds at most {options.Value.ModelsPerProviderMax} names of 1 to {ModelLengthMax} characters.");
+        }
+        if (ModelCard.Flaw(body.Cards ?? [], options.Value.ModelsPerProviderMax) is { } flaw)
+        {
+            throw Refuse(flaw);
+        }
+        if (body.ConcurrentCallsMax is <= 0)
+        {
+            throw Refuse("concurrentCallsMax must be positive.");
         }
         if (body.Key is { IsEmpty: false } given && !ProviderEntry.KeyPattern().IsMatch(given.Reveal()))
         {
@@ -46,12 +59,16 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
             throw Refuse($"There are {options.Value.ProvidersMax} providers already (ModelFabric:ProvidersMax). Remove one.", StatusCodes.Status409Conflict);
         }
         var keepsKey = body.Key is null && before?.SealedKey is not null;
-        var (url, refusal) = BaseUrlRule.Check(body.BaseUrl, body.AllowRemote, keepsKey || body.Key is { IsEmpty: false });
+        var (url, refusal) = BaseUrlRule.Check(body.BaseUrl ?? (body.Preset is null ? null : dialect.BaseUrl), body.AllowRemote, keepsKey || body.Key is { IsEmpty: false });
         if (url is null)
         {
             throw Refuse(refusal!);
         }
-        var entry = new ProviderEntry(name, body.Kind, url, models, body.AllowRemote, SealedKey: null, KeyFingerprint: null);
+        var entry = new ProviderEntry(name, dialect.Kind, url, models, body.AllowRemote, SealedKey: null, KeyFingerprint: null, Preset: body.Preset)
+        {
+            Cards = body.Cards ?? [],
+            ConcurrentCallsMax = body.ConcurrentCallsMax,
+        };
         if (keepsKey)
         {
             // Whoever may change the URL could otherwise have the stored key sent to a server of their own.

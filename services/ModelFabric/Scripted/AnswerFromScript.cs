@@ -1,8 +1,10 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using System.Text.Json.Nodes;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Exchange;
 using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.ModelFabric.Wire;
+using AgentPlatform.ModelFabric.Wire.Chat;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Scripted;
@@ -15,8 +17,9 @@ public sealed class AnswerFromScript(ScriptLibrary library, IOptions<ModelFabric
 {
     private const int ToolsNamedInErrorMax = 20;
 
-    public async Task Answer(ModelCall call, AnswerSink sink, CancellationToken ct)
+    public async Task Answer(ModelCall asked, AnswerSink sink, CancellationToken ct)
     {
+        var call = asked with { Request = InChat(asked, sink) };
         var (turn, answer) = Compose(call);
         await Wait(turn.Delay, ct);
         if (!call.Request.Stream)
@@ -33,6 +36,20 @@ public sealed class AnswerFromScript(ScriptLibrary library, IOptions<ModelFabric
             first = false;
         }
         await sink.EndStream(ct);
+    }
+
+    /// <summary>Scripts answer chats; whoever asks in another format is translated for, as with any provider.</summary>
+    private static CallRequest InChat(ModelCall call, AnswerSink sink)
+    {
+        var (request, chat) = (call.Request, ChatFormat.Instance);
+        if (request.Format == chat)
+        {
+            return request;
+        }
+        var passage = new Passage(request.Format.Name, chat.Name);
+        var body = chat.Write(request.Format.Read(request.Body, passage), request.Model, Dialect.Find(ProviderKind.OpenAi, preset: null)!, tokensMaxDefault: 0);
+        sink.Translate(chat.Reader(call.Id), request.Format.Writer(call.Head), passage.Hints);
+        return CallRequest.Parse(chat, EventBytes.Json(body));
     }
 
     private static JsonSerializerOptions WireJson { get; } = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -52,11 +69,11 @@ public sealed class AnswerFromScript(ScriptLibrary library, IOptions<ModelFabric
             var turn = script.Turns[index];
             var placeholders = new Placeholders(conversation.ToolResults, options.Value.Script.AnswerCharactersMax);
             var text = turn.Text is { } template ? placeholders.FillText(template) : null;
-            var calls = turn.Calls.Select((wanted, n) => new AnswerCall(
+            var calls = turn.Calls.Select((wanted, n) => new ScriptedCall(
                 $"call_{index}_{n}", Offered(conversation, script, index, wanted.Tool), placeholders.Fill(wanted.Arguments)!.ToJsonString(WireJson))).ToArray();
             return (turn, new ScriptedAnswer(
                 Id: "chatcmpl-scripted-" + Convert.ToHexStringLower(SHA256.HashData(call.Request.Body.Span))[..24],
-                script.Model, time.GetUtcNow().ToUnixTimeSeconds(), text, calls, AnswerObserver.Estimate(call.Request.Body.Length)));
+                script.Model, time.GetUtcNow().ToUnixTimeSeconds(), text, calls, AnswerNotes.Estimate(call.Request.Body.Length)));
         }
         catch (ScriptException broken)
         {

@@ -1,13 +1,13 @@
 using System.Text;
 using System.Text.Json;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 
 namespace AgentPlatform.ModelFabric.Scripted;
 
 /// <summary>What a script looks at: how far the conversation is, what the tools answered, which tools are offered.</summary>
 public sealed record Conversation(int AssistantMessages, IReadOnlyList<string> ToolResults, IReadOnlyList<string> Tools)
 {
-    public static Conversation Of(ChatRequest request)
+    public static Conversation Of(CallRequest request)
     {
         using var document = JsonDocument.Parse(request.Body, new JsonDocumentOptions { MaxDepth = 128 });
         var (assistant, results) = (0, new List<string>());

@@ -1,13 +1,13 @@
 using System.Text.Json.Nodes;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 
 namespace AgentPlatform.ModelFabric.Scripted;
 
 /// <param name="Arguments">JSON, as text: that is how the wire carries it.</param>
-public sealed record AnswerCall(string Id, string Name, string Arguments);
+public sealed record ScriptedCall(string Id, string Name, string Arguments);
 
 /// <summary>A filled turn in the OpenAI wire format, in one piece or in chunks.</summary>
-public sealed record ScriptedAnswer(string Id, string Model, long Created, string? Text, IReadOnlyList<AnswerCall> Calls, long PromptTokens)
+public sealed record ScriptedAnswer(string Id, string Model, long Created, string? Text, IReadOnlyList<ScriptedCall> Calls, long PromptTokens)
 {
     private const int ChunkCharacters = 24;
 
@@ -81,7 +81,7 @@ public sealed record ScriptedAnswer(string Id, string Model, long Created, strin
 
     private JsonObject Usage()
     {
-        var completion = AnswerObserver.Estimate((Text?.Length ?? 0) + Calls.Sum(call => call.Name.Length + call.Arguments.Length));
+        var completion = AnswerNotes.Estimate((Text?.Length ?? 0) + Calls.Sum(call => call.Name.Length + call.Arguments.Length));
         // Marked, because a budget that took it for a provider's own count would trust four characters to be a token.
         return new JsonObject
         {
@@ -92,7 +92,7 @@ public sealed record ScriptedAnswer(string Id, string Model, long Created, strin
         };
     }
 
-    private static JsonObject Function(AnswerCall call, string arguments) => new() { ["name"] = call.Name, ["arguments"] = arguments };
+    private static JsonObject Function(ScriptedCall call, string arguments) => new() { ["name"] = call.Name, ["arguments"] = arguments };
 
     private static JsonObject ToolDelta(int index, JsonObject function, string? id)
     {

@@ -28,10 +28,10 @@ public sealed class FabricTelemetry : IDisposable
         });
     }
 
-    public static Activity? Start(ModelRoute route, CallOrigin origin)
+    public static Activity? Start(ModelRoute route, string operation, CallOrigin origin)
     {
-        var activity = Source.StartActivity($"chat {route.Provider}/{route.Model}", ActivityKind.Client);
-        activity?.SetTag("gen_ai.operation.name", "chat")
+        var activity = Source.StartActivity($"{operation} {route.Provider}/{route.Model}", ActivityKind.Client);
+        activity?.SetTag("gen_ai.operation.name", operation)
             .SetTag("gen_ai.provider.name", route.Kind)
             .SetTag("gen_ai.request.model", route.Model)
             .SetTag("agentplatform.provider", route.Provider)
@@ -40,7 +40,7 @@ public sealed class FabricTelemetry : IDisposable
         return activity;
     }
 
-    public void End(Activity? activity, ModelRoute route, ModelCallRecord record)
+    public void End(Activity? activity, ModelRoute route, string operation, ModelCallRecord record)
     {
         if (record.FinishReason is { } reason)
         {
@@ -57,7 +57,7 @@ public sealed class FabricTelemetry : IDisposable
 
         var tags = new TagList
         {
-            { "gen_ai.operation.name", "chat" },
+            { "gen_ai.operation.name", operation },
             { "gen_ai.provider.name", route.Kind },
             { "gen_ai.request.model", route.Model },
         };

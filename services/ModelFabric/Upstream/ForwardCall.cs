@@ -2,17 +2,18 @@ using System.Buffers;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Exchange;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Vault;
+using AgentPlatform.ModelFabric.Wire;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Upstream;
 
 /// <summary>
-/// The pass-through to any server with the OpenAI wire format. Only the model's name is changed on the way out and nothing
-/// on the way back.
+/// The way to a provider and back. To one of the caller's format only the model's name is changed on the way out and nothing on
+/// the way back; to any other the request is translated, and the answer back.
 /// </summary>
 public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptions<ModelFabricOptions> options, TimeProvider time)
 {
@@ -25,11 +26,12 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
 
     public async Task Answer(ProviderEntry provider, ModelCall call, AnswerSink sink, CancellationToken ct)
     {
+        var request = Prepare(provider, call, sink);
         var key = keys.Open(provider);
         using var patience = new Patience(_options.CallDurationMax, time, ct);
         try
         {
-            using var response = await client.Send(provider, key, call.Request, call.Model, patience);
+            using var response = await client.Send(provider, key, request, patience);
             if (!response.IsSuccessStatusCode)
             {
                 var body = await ReadAll(response, _options.ErrorBytesMax, patience, cut: true);
@@ -37,6 +39,10 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
             }
             if (!call.Request.Stream)
             {
+                if (!call.Request.Format.AnswersJson && response.Content.Headers.ContentType is { } type)
+                {
+                    sink.ContentType = type.ToString();
+                }
                 TakeWhole(provider, await ReadAll(response, _options.AnswerBytesMax, patience, cut: false), Echo(key), sink);
                 return;
             }
@@ -64,6 +70,19 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
         {
             throw Disconnected(provider, broken);
         }
+    }
+
+    private UpstreamRequest Prepare(ProviderEntry provider, ModelCall call, AnswerSink sink)
+    {
+        var (format, dialect) = (call.Request.Format, provider.Dialect);
+        if (dialect.Speaks.Contains(format.Name))
+        {
+            return UpstreamRequest.PassThrough(call);
+        }
+        var passage = new Passage(format.Name, dialect.Format.Name);
+        var request = UpstreamRequest.Translated(call, dialect, passage, options.Value.AnswerTokensMaxDefault);
+        sink.Translate(dialect.Format.Reader(call.Id), format.Writer(call.Head), passage.Hints);
+        return request;
     }
 
     private static void TakeWhole(ProviderEntry provider, ReadOnlyMemory<byte> body, byte[]? echo, AnswerSink sink)

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 using AgentPlatform.ModelFabric.Vault;
 
 namespace AgentPlatform.ModelFabric.Upstream;
@@ -19,10 +19,10 @@ public static class MapUpstreamError
         {
             401 or 403 => ModelCallException.Upstream("provider_refused_key",
                 $"Provider '{provider}' refused the request with {(int)status}. Check its key and what the account may use: PUT /admin/providers/{provider}."),
-            429 => new ModelCallException(429, new OpenAiError(Said(provider, 429, said), "rate_limit_error", null, "rate_limit_exceeded"), retryAfter),
+            429 => new ModelCallException(429, new CallError(Said(provider, 429, said), "rate_limit_error", null, "rate_limit_exceeded"), retryAfter),
             404 => ModelCallException.Invalid("model_not_found", Said(provider, 404, said), "model", StatusCodes.Status404NotFound),
             400 or 413 or 422 => ModelCallException.Invalid("provider_rejected_request", Said(provider, (int)status, said), status: (int)status),
-            503 => new ModelCallException(503, new OpenAiError(Said(provider, 503, said), "api_error", null, "upstream_unavailable"), retryAfter),
+            503 => new ModelCallException(503, new CallError(Said(provider, 503, said), "api_error", null, "upstream_unavailable"), retryAfter),
             _ => ModelCallException.Upstream("upstream_error", Said(provider, (int)status, said)),
         };
     }

@@ -1,4 +1,4 @@
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 
 namespace AgentPlatform.ModelFabric.Upstream;
 

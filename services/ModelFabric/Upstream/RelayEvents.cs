@@ -1,19 +1,17 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 
 namespace AgentPlatform.ModelFabric.Upstream;
 
 /// <summary>
 /// Passes server-sent events on as they arrive. Only complete lines leave, each data line is read before it is passed:
 /// what the client gets is always whole events, whatever pieces the network made of them, and a broken one ends the
-/// stream with an error instead of reaching the client's parser.
+/// stream with an error instead of reaching the client's parser. Where formats differ the sink makes new lines of the old.
 /// </summary>
 internal sealed class RelayEvents(string provider, AnswerSink sink, Patience patience, ModelFabricOptions.UpstreamOptions options, byte[]? echo)
 {
-    private bool _done;
-
     public async Task Run(Stream body)
     {
         var reader = PipeReader.Create(body, new StreamPipeReaderOptions(leaveOpen: true));
@@ -30,7 +28,7 @@ internal sealed class RelayEvents(string provider, AnswerSink sink, Patience pat
     private async Task Relay(PipeReader reader)
     {
         long total = 0;
-        while (!_done)
+        while (!sink.ProviderEnded)
         {
             var read = await reader.ReadAsync(patience.Token);
             var lines = read.Buffer.Slice(0, EndOfLastLine(read.Buffer));
@@ -44,12 +42,16 @@ internal sealed class RelayEvents(string provider, AnswerSink sink, Patience pat
                 throw ModelCallException.Upstream("upstream_answer_too_large", "The stream exceeds ModelFabric:Upstream:AnswerBytesMax, or one event of it EventBytesMax.");
             }
             reader.AdvanceTo(lines.End, read.Buffer.End);
-            if (read.IsCompleted && !_done)
+            if (read.IsCompleted && !sink.ProviderEnded)
             {
                 await End();
                 return;
             }
             patience.Await(options.IdleTimeout, "the next piece of its stream");
+        }
+        if (sink.Translates)
+        {
+            await sink.EndStream(patience.Token);
         }
         sink.PassedEnd();
     }
@@ -57,10 +59,14 @@ internal sealed class RelayEvents(string provider, AnswerSink sink, Patience pat
     private async Task Pass(ReadOnlySequence<byte> lines)
     {
         var accepted = Accept(lines, out var flaw);
-        if (accepted.Length > 0)
+        // A slow client is not a silent provider.
+        patience.Pause();
+        if (sink.Translates)
         {
-            // A slow client is not a silent provider.
-            patience.Pause();
+            await sink.Flush(patience.Token);
+        }
+        else if (accepted.Length > 0)
+        {
             if (!sink.Streaming)
             {
                 await sink.BeginStream(patience.Token);
@@ -78,7 +84,10 @@ internal sealed class RelayEvents(string provider, AnswerSink sink, Patience pat
     {
         if (sink.Observed.FinishReason is not null)
         {
-            await sink.Pass(new ReadOnlySequence<byte>("\n"u8.ToArray()), patience.Token);
+            if (!sink.Translates)
+            {
+                await sink.Pass(new ReadOnlySequence<byte>("\n"u8.ToArray()), patience.Token);
+            }
             await sink.EndStream(patience.Token);
         }
         else
@@ -120,18 +129,14 @@ internal sealed class RelayEvents(string provider, AnswerSink sink, Patience pat
         {
             return null;
         }
-        var data = line[5..];
-        var trimmed = data.Span.Trim(" \t\r"u8);
-        if (trimmed.SequenceEqual("[DONE]"u8))
-        {
-            _done = true;
-            return null;
-        }
         try
         {
-            sink.Observed.Read(data);
-            sink.NoteFirstToken();
+            sink.Take(line[5..]);
             return null;
+        }
+        catch (ModelCallException told)
+        {
+            return told;
         }
         catch (JsonException broken)
         {

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text.Json;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 
 namespace AgentPlatform.ModelFabric.Upstream;
 
@@ -12,12 +11,12 @@ public sealed class SplicedContent : HttpContent
     private readonly ReadOnlyMemory<byte> _model;
     private readonly ReadOnlyMemory<byte> _after;
 
-    public SplicedContent(ChatRequest request, string model)
+    public SplicedContent(CallRequest request, string model)
     {
         _before = request.Body[..request.ModelToken.Start];
-        _model = JsonSerializer.SerializeToUtf8Bytes(model);
+        _model = request.Token(model);
         _after = request.Body[request.ModelToken.End..];
-        Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        Headers.ContentType = MediaTypeHeaderValue.Parse(request.ContentType);
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);

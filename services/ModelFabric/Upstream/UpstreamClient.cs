@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
-using AgentPlatform.ModelFabric.Chat;
+using AgentPlatform.ModelFabric.Wire;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Vault;
 using Microsoft.Extensions.Options;
@@ -41,15 +41,15 @@ public sealed class UpstreamClient : IDisposable
         _retries = Retries();
     }
 
-    public async Task<HttpResponseMessage> Send(ProviderEntry provider, Secret? key, ChatRequest request, string model, Patience patience)
+    public async Task<HttpResponseMessage> Send(ProviderEntry provider, Secret? key, UpstreamRequest request, Patience patience)
     {
         var context = ResilienceContextPool.Shared.Get(patience.Token);
         context.Properties.Set(PatienceKey, patience);
         try
         {
             return await _retries.ExecuteAsync(
-                static async (ctx, state) => await state.Self.SendOnce(state.provider, state.key, state.request, state.model, ctx), context,
-                (Self: this, provider, key, request, model));
+                static async (ctx, state) => await state.Self.SendOnce(state.provider, state.key, state.request, ctx), context,
+                (Self: this, provider, key, request));
         }
         finally
         {
@@ -67,18 +67,26 @@ public sealed class UpstreamClient : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<HttpResponseMessage> SendOnce(ProviderEntry provider, Secret? key, ChatRequest request, string model, ResilienceContext context)
+    private async Task<HttpResponseMessage> SendOnce(ProviderEntry provider, Secret? key, UpstreamRequest request, ResilienceContext context)
     {
         // A fresh message each time: one that was sent cannot be sent again.
-        using var message = new HttpRequestMessage(HttpMethod.Post, $"{provider.BaseUrl.ToString().TrimEnd('/')}/chat/completions")
+        using var message = new HttpRequestMessage(HttpMethod.Post, $"{provider.BaseUrl.ToString().TrimEnd('/')}/{request.Path}")
         {
-            Content = new SplicedContent(request, model),
+            Content = request.Content(),
             Version = HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrHigher,
         };
         message.Headers.Accept.ParseAdd(request.Stream ? "text/event-stream" : "application/json");
         message.Headers.UserAgent.ParseAdd("AgentPlatform");
-        if (key is not null)
+        foreach (var (name, value) in request.Headers)
+        {
+            message.Headers.TryAddWithoutValidation(name, value);
+        }
+        if (key is not null && provider.Dialect.KeyHeader is { } header)
+        {
+            message.Headers.TryAddWithoutValidation(header, key.Reveal());
+        }
+        else if (key is not null)
         {
             message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key.Reveal());
         }

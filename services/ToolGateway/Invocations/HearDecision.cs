@@ -1,6 +1,5 @@
 using System.Text.Json;
 using AgentPlatform.Contracts;
-using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Mcp;
@@ -30,15 +29,15 @@ internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBo
         await writer.Write(
             Invocation.Kind,
             message.Request.ToString(),
-            (session, known, _) =>
+            async (session, known, stop) =>
             {
                 var (facts, outgoing, grant) = Decide(registry, policy.Engine, message, known, context.Now);
-                if (grant is not null)
+                if (grant is not null && await session.FetchForWriting(Grant.Kind, grant.Id.ToString(), stop) is { State.Known: null } stream)
                 {
-                    session.Append(Grant.Kind.StreamId(grant.Id.ToString()), ExpectedVersion.NoStream, grant);
+                    stream.Append(grant);
                 }
 
-                return Task.FromResult((facts, outgoing));
+                return (facts, outgoing);
             },
             context.Complete,
             ct);

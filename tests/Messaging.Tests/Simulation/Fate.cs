@@ -27,12 +27,24 @@ public sealed record Fate(FaultPoint? SenderDiesAt, FaultPoint? ReceiverDiesAt, 
         }
 
         var points = Enum.GetValues<FaultPoint>();
+        FaultPoint? sender = chance.NextDouble() < 0.4 ? points[chance.Next(points.Length)] : null;
+        FaultPoint? receiver = chance.NextDouble() < 0.5 ? points[chance.Next(points.Length)] : null;
+
+        // Nobody gets there by himself: to be asked again something must be missing, to be buried something must be hopeless.
+        var somethingIsMissing = receiver is FaultPoint.Missed || sender is FaultPoint.Remembered or FaultPoint.Resent;
         return new Fate(
-            chance.NextDouble() < 0.4 ? points[chance.Next(points.Length)] : null,
-            chance.NextDouble() < 0.5 ? points[chance.Next(points.Length)] : null,
-            chance.Next(1, 4),
-            chance.NextDouble() < 0.5 ? new FaultPlan(seed) { Cut = 0.01, Delay = 0.05, Repeat = 0.1, Swap = 0.2 } : FaultPlan.None,
-            chance.NextDouble() < 0.3 ? new FaultPlan(seed) { Cut = 0.005, Delay = 0.02 } : FaultPlan.None,
-            [.. Enumerable.Range(0, 3).Select(_ => chance.NextDouble() < 0.25 ? (chance.Next(4) == 0 ? -1 : chance.Next(1, 4)) : 0)]);
+            sender,
+            receiver,
+            somethingIsMissing ? 1 : chance.Next(1, 4),
+            chance.NextDouble() < 0.5 ? new FaultPlan(seed) { Cut = 0.004, Delay = 0.05, Repeat = 0.1, Swap = 0.2 } : FaultPlan.None,
+            chance.NextDouble() < 0.3 ? new FaultPlan(seed) { Cut = 0.002, Delay = 0.02 } : FaultPlan.None,
+            [.. Enumerable.Range(0, 3).Select(_ => chance.NextDouble() < 0.25 ? (chance.Next(4) == 0 ? -1 : chance.Next(1, 4)) : 0)],
+            IsPoisoned: receiver is FaultPoint.Buried || chance.NextDouble() < 0.03,
+            ReceiverComesLate: somethingIsMissing);
     }
+
+    public override string ToString() =>
+        $"sender dies at {SenderDiesAt?.ToString() ?? "no point"}, receiver at {ReceiverDiesAt?.ToString() ?? "no point"}, the {Nth}. time; NATS {Said(Nats)}; PostgreSQL {Said(Postgres)}; JetStream loses {string.Join(", ", Losses)} after the batches{(IsPoisoned ? "; one message is hopeless" : "")}{(ReceiverComesLate ? "; the receiver comes late" : "")}";
+
+    private static string Said(FaultPlan plan) => plan == FaultPlan.None ? "good" : $"cut {plan.Cut}, delayed {plan.Delay}, repeated {plan.Repeat}, swapped {plan.Swap}";
 }

@@ -60,14 +60,20 @@ public sealed class Member(Servers servers, string service, string database, str
     public async Task Start()
     {
         var life = new Life(FaultyProxy.ForBytes(servers.Postgres.Port), FaultyProxy.ForNats(servers.Nats.Port));
-        var settings = new NpgsqlConnectionStringBuilder(database) { Host = "127.0.0.1", Port = life.Postgres.Port, ApplicationName = $"{schema}/{++_lives}" };
+        var settings = new NpgsqlConnectionStringBuilder(database)
+        {
+            Host = "127.0.0.1",
+            Port = life.Postgres.Port,
+            ApplicationName = $"{schema}/{++_lives}",
+            MaxPoolSize = 12,
+        };
         var services = new ServiceCollection();
         services.AddLogging(logging => logging.AddProvider(_diary));
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new FaultPoints { Reached = life.Reach });
         services.AddEventStore(
             settings.ConnectionString, EventTypes.Of(typeof(TallyEvent)), JsonSerializerOptions.Web,
-            new EventStoreOptions { Schema = schema, HoleGrace = TimeSpan.Zero, PollEvery = TimeSpan.FromMilliseconds(250) }, MessagingSetup.Schema);
+            new EventStoreOptions { Schema = schema, HoleGrace = TimeSpan.Zero, PollEvery = TimeSpan.FromMilliseconds(500) }, MessagingSetup.Schema);
         services.AddMessaging(service, Options($"nats://127.0.0.1:{life.Nats.Port}"), (bus, _) => handlers(bus));
         _life = life;
         life.Provider = services.BuildServiceProvider();
@@ -135,11 +141,13 @@ public sealed class Member(Servers servers, string service, string database, str
         PullDuration = TimeSpan.FromSeconds(1),
         RetryDelay = TimeSpan.FromMilliseconds(20),
         RetryDelayMax = TimeSpan.FromMilliseconds(200),
-        PollEvery = TimeSpan.FromMilliseconds(250),
-        AnnounceEvery = TimeSpan.FromMilliseconds(250),
-        ReconcileEvery = TimeSpan.FromMilliseconds(250),
+        PollEvery = TimeSpan.FromMilliseconds(400),
+        AnnounceEvery = TimeSpan.FromMilliseconds(400),
+        ReconcileEvery = TimeSpan.FromMilliseconds(400),
         GapGrace = TimeSpan.FromSeconds(1),
         FactsGrace = TimeSpan.FromSeconds(1),
+        StuckGrace = TimeSpan.FromSeconds(1),
+        StreamRepairEvery = TimeSpan.FromSeconds(5),
         OutboxBatchMax = 5,
         ResendMax = 4,
 

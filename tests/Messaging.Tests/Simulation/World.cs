@@ -14,9 +14,11 @@ namespace AgentPlatform.Messaging.Tests.Simulation;
 public sealed class World : IAsyncDisposable
 {
     private const int Batches = 3;
-    private const int PerBatch = 4;
+    private const int PerBatch = 3;
     private const int Poison = 1 << 30;
-    private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(45);
+    private const int StandstillMax = 8;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan SettleMax = TimeSpan.FromSeconds(120);
 
     private readonly NpgsqlDataSource _direct;
     private readonly JetStreamApi _jetStream;
@@ -24,10 +26,11 @@ public sealed class World : IAsyncDisposable
     private readonly Member _sender;
     private readonly Member _receiver;
     private bool _isReceiverAway;
+    private long _deadBefore;
 
-    private World(Servers servers, string database, NpgsqlDataSource direct, JetStreamApi jetStream)
+    private World(Servers servers, string database, JetStreamApi jetStream)
     {
-        (_direct, _jetStream) = (direct, jetStream);
+        (_direct, _jetStream) = (EventStoreSetup.DataSource(database, new EventStoreOptions()), jetStream);
         _sender = new Member(servers, ServiceNames.Orchestrator, database, $"{_streams}a", _streams, bus => bus.On<Counted, Tally, TallyEvent>(
             Tally.Kind, m => m.Tally, (m, _, _) => ([new TallyEvent.Raised(m.By)], [])));
         _receiver = new Member(servers, ServiceNames.Sessions, database, $"{_streams}b", _streams, bus => bus.On<CountUp, Tally, TallyEvent>(
@@ -36,11 +39,11 @@ public sealed class World : IAsyncDisposable
                 : ([new TallyEvent.Raised(m.By)], [new Counted(m.Tally, tally.Total + m.By) { By = m.By }])));
     }
 
-    /// <summary>Makes a world with schemas and streams of its own.</summary>
-    public static async Task<World> Make(Servers servers, string database, NpgsqlDataSource direct, JetStreamApi jetStream)
+    /// <summary>Makes a world with a database and streams of its own: what is told in a database wakes everybody in it.</summary>
+    public static async Task<World> Make(Servers servers, JetStreamApi jetStream)
     {
-        var world = new World(servers, database, direct, jetStream);
-        await using (var schemas = direct.CreateCommand($"create schema {world._streams}a; create schema {world._streams}b"))
+        var world = new World(servers, await servers.NewDatabase(), jetStream);
+        await using (var schemas = world._direct.CreateCommand($"create schema {world._streams}a; create schema {world._streams}b"))
         {
             await schemas.ExecuteNonQueryAsync();
         }
@@ -55,6 +58,7 @@ public sealed class World : IAsyncDisposable
     public async Task Live(int seed, Fate fate)
     {
         await Revive(Fate.Kind);
+        _deadBefore = await Scalar<long>($"select (select count(*) from {_streams}a.ap_dead_letters) + (select count(*) from {_streams}b.ap_dead_letters)");
         _isReceiverAway = fate.ReceiverComesLate;
         if (_isReceiverAway)
         {
@@ -75,7 +79,16 @@ public sealed class World : IAsyncDisposable
 
         if (_isReceiverAway)
         {
-            await Eventually.Get(() => State(seed), state => state.Contains("waiting 0, unacknowledged 0", StringComparison.Ordinal), "everything published");
+            await Eventually.Get(
+                async () =>
+                {
+                    await Revive(fate);
+                    return await State(seed);
+                },
+                state => state.Contains("waiting 0, unacknowledged 0", StringComparison.Ordinal),
+                "everything published",
+                SettleMax,
+                LookEvery);
             await Lose(-1, chance);
             await _receiver.Start();
             _receiver.Befall(fate.ReceiverDiesAt, fate.Nth, fate.Nats, fate.Postgres);
@@ -98,11 +111,25 @@ public sealed class World : IAsyncDisposable
         from pg_stat_activity a where a.application_name like '{_streams}%'
         """);
 
+    /// <summary>What JetStream knows of the streams and their consumers.</summary>
+    public async Task<string> Streams()
+    {
+        var seen = new List<string>();
+        foreach (var stream in (string[])[$"{_streams}_{JetStream.Commands}", $"{_streams}_{JetStream.Events}"])
+        {
+            seen.Add($"{await _jetStream.Ask($"STREAM.INFO.{stream}")}");
+            seen.Add($"{await _jetStream.Ask($"CONSUMER.LIST.{stream}")}");
+        }
+
+        return string.Join('\n', seen);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _sender.DisposeAsync();
         await _receiver.DisposeAsync();
         await _jetStream.DeleteStreams(_streams);
+        await _direct.DisposeAsync();
     }
 
     private static string[] Keys(int seed) => [$"k{seed}-0", $"k{seed}-1"];
@@ -166,18 +193,19 @@ public sealed class World : IAsyncDisposable
                 var state = await State(seed);
                 standstill = state == seen ? standstill + 1 : 0;
                 seen = state;
-                if (standstill > 20 && !MustStillDie(fate))
+                if (standstill > StandstillMax && !MustStillDie(fate))
                 {
                     isHealed = true;
-                    _sender.Heal();
-                    _receiver.Heal();
+                    _sender.Misbehave(FaultPlan.None, FaultPlan.None);
+                    _receiver.Misbehave(FaultPlan.None, FaultPlan.None);
                 }
 
                 return state;
             },
             state => state == Done(fate) && !MustStillDie(fate),
             "every effect once, nothing on its way",
-            SettleMax);
+            SettleMax,
+            LookEvery);
         _sender.Heal();
         _receiver.Heal();
     }
@@ -205,19 +233,21 @@ public sealed class World : IAsyncDisposable
 
     private Task<string> State(int seed)
     {
-        var (a, b, key) = ($"{_streams}a", $"{_streams}b", $"'tally-k{seed}-%'");
+        var (a, b) = ($"{_streams}a", $"{_streams}b");
         return Scalar<string>(
             $"""
-            select 'counted ' || (select count(*) from {b}.mt_events where stream_id like {key}) || ', confirmed ' || (select count(*) from {a}.mt_events where stream_id like {key})
+            select 'counted ' || (select count(*) from {b}.mt_events where stream_id = any($1)) || ', confirmed ' || (select count(*) from {a}.mt_events where stream_id = any($1))
                 || ', waiting ' || (select count(*) from {a}.ap_outbox) + (select count(*) from {b}.ap_outbox)
                 || ', unacknowledged ' || (select coalesce(sum(last - published), 0) from {a}.ap_channels) + (select coalesce(sum(last - published), 0) from {b}.ap_channels)
-                || ', dead ' || (select count(*) from {a}.ap_dead_letters) + (select count(*) from {b}.ap_dead_letters)
-            """);
+                || ', dead ' || (select count(*) from {a}.ap_dead_letters) + (select count(*) from {b}.ap_dead_letters) - {_deadBefore}
+            """,
+            new NpgsqlParameter { Value = Keys(seed).Select(key => $"tally-{key}").ToArray() });
     }
 
-    private async Task<T> Scalar<T>(string sql)
+    private async Task<T> Scalar<T>(string sql, params NpgsqlParameter[] parameters)
     {
         await using var command = _direct.CreateCommand(sql);
+        command.Parameters.AddRange(parameters);
         return (T)(await command.ExecuteScalarAsync())!;
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using AgentPlatform.EventStore;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ServiceDefaults.Vault;
@@ -22,7 +23,7 @@ public abstract class ModelCallLogCompliance
     {
         var log = await Empty();
         var record = Call("ann", "k");
-        Assert.Null(await log.Store(record, Bytes("answer"), Ct));
+        Assert.Null(await log.Store(record, null, Bytes("answer"), Ct));
 
         var found = await log.Find("ann", "k", Ct);
         Assert.Equal((record.Id, record.RequestSha256, "answer"), (found!.CallId, found.RequestSha256, Encoding.UTF8.GetString(found.Body.Span)));
@@ -35,8 +36,8 @@ public abstract class ModelCallLogCompliance
     {
         var log = await Empty();
         var (first, second) = (Call("ann", "k"), Call("ann", "k"));
-        await log.Store(first, Bytes("first"), Ct);
-        var winner = await log.Store(second, Bytes("second"), Ct);
+        await log.Store(first, null, Bytes("first"), Ct);
+        var winner = await log.Store(second, null, Bytes("second"), Ct);
 
         Assert.Equal((first.Id, "first"), (winner!.CallId, Encoding.UTF8.GetString(winner.Body.Span)));
         Assert.Equal([second.Id, first.Id], (await log.Latest(10, Ct)).Select(record => record.Id));
@@ -50,8 +51,8 @@ public abstract class ModelCallLogCompliance
         {
             FirstTokenMilliseconds = 1.5, ResponseModel = "m-1", FinishReason = "stop", Usage = new TokenUsage(7, 3, Estimated: true), ResponseSha256 = "ab", ErrorClass = "upstream_timeout",
         };
-        await log.Store(Call("ann", key: null), null, Ct);
-        await log.Store(full, null, Ct);
+        await log.Store(Call("ann", key: null), null, null, Ct);
+        await log.Store(full, null, null, Ct);
 
         Assert.Equal(full, Assert.Single(await log.Latest(1, Ct)));
         Assert.Equal(2, (await log.Latest(10, Ct)).Count);
@@ -76,7 +77,7 @@ public abstract class ModelCallLogCompliance
 
 public sealed class InMemoryModelCallLogTests : ModelCallLogCompliance
 {
-    protected override Task<IModelCallLog> Empty() => Task.FromResult<IModelCallLog>(new InMemoryModelCallLog());
+    protected override Task<IModelCallLog> Empty() => Task.FromResult<IModelCallLog>(new InMemoryModelCallLog(new InMemoryBudgetLedger()));
 }
 
 public sealed class EventModelCallLogTests(Servers servers) : ModelCallLogCompliance, IAsyncDisposable
@@ -90,7 +91,7 @@ public sealed class EventModelCallLogTests(Servers servers) : ModelCallLogCompli
     public async Task No_text_of_an_answer_lies_in_the_database()
     {
         var log = await Empty();
-        await log.Store(Call("ann", "k"), Bytes("canary-answer"), Ct);
+        await log.Store(Call("ann", "k"), null, Bytes("canary-answer"), Ct);
 
         await using var command = _database!.CreateCommand("select (select string_agg(data::text, '') from mt_events) || (select string_agg(a::text, '') from ap_model_answers a)");
         var all = (string)(await command.ExecuteScalarAsync(Ct))!;
@@ -103,7 +104,7 @@ public sealed class EventModelCallLogTests(Servers servers) : ModelCallLogCompli
     {
         var log = (EventModelCallLog)await Empty();
         var record = Call("ann", "k");
-        await log.Store(record, Bytes("answer"), Ct);
+        await log.Store(record, null, Bytes("answer"), Ct);
 
         Assert.Equal(0, await log.Forget(record.StartedAt, Ct));
         Assert.Equal(1, await log.Forget(record.StartedAt + TimeSpan.FromSeconds(1), Ct));
@@ -115,7 +116,7 @@ public sealed class EventModelCallLogTests(Servers servers) : ModelCallLogCompli
     public async Task Without_a_master_key_calls_are_recorded_and_answers_are_not_kept()
     {
         var log = new EventModelCallLog(await Store(), new MasterKeySource(null));
-        await log.Store(Call("ann", "k"), Bytes("answer"), Ct);
+        await log.Store(Call("ann", "k"), null, Bytes("answer"), Ct);
 
         Assert.Null(await log.Find("ann", "k", Ct));
         Assert.Single(await log.Latest(10, Ct));

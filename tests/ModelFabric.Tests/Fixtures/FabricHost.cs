@@ -5,8 +5,10 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentPlatform.Contracts;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.Testing;
 using Microsoft.AspNetCore.Builder;
@@ -73,6 +75,7 @@ public sealed class FabricHost : IAsyncDisposable
         if (durable is null)
         {
             builder.Services.AddSingleton<IProviderStore, InMemoryProviderStore>();
+            builder.Services.AddSingleton<IBudgetLedger, InMemoryBudgetLedger>().AddSingleton<ISettingStore<Budget>, InMemorySettings<Budget>>();
             builder.Services.AddSingleton<RecordedCalls>().AddSingleton<IModelCallLog>(services => services.GetRequiredService<RecordedCalls>());
         }
         else
@@ -106,17 +109,21 @@ public sealed class FabricHost : IAsyncDisposable
     public async Task<HttpResponseMessage> PutProvider(string name, object body) => await Http.PutAsJsonAsync($"/admin/providers/{name}", body);
 
     /// <summary>A provider called "up" that leads to the fake.</summary>
-    public async Task Use(FakeUpstream upstream, string? key = null)
+    public async Task Use(FakeUpstream upstream, string? key = null, string kind = "openai", string? preset = null)
     {
-        using var response = await PutProvider("up", new { kind = "openai", baseUrl = upstream.BaseUrl, models = new[] { "real" }, key });
+        using var response = await PutProvider("up", new { kind, preset, baseUrl = upstream.BaseUrl, models = new[] { "real" }, key });
         response.EnsureSuccessStatusCode();
     }
 
     public Task<HttpResponseMessage> Chat(string body, params (string Name, string Value)[] headers) => Chat(body, CancellationToken.None, headers);
 
-    public async Task<HttpResponseMessage> Chat(string body, CancellationToken ct, params (string Name, string Value)[] headers)
+    public Task<HttpResponseMessage> Chat(string body, CancellationToken ct, params (string Name, string Value)[] headers) => Post("/v1/chat/completions", body, ct, headers);
+
+    public Task<HttpResponseMessage> Messages(string body, params (string Name, string Value)[] headers) => Post("/anthropic/v1/messages", body, CancellationToken.None, headers);
+
+    public async Task<HttpResponseMessage> Post(string path, string body, CancellationToken ct = default, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
         foreach (var (name, value) in headers)
         {
             request.Headers.Add(name, value);
@@ -136,22 +143,22 @@ public sealed class FabricHost : IAsyncDisposable
 }
 
 /// <summary>The in-memory log that also tells a test when the next record is there.</summary>
-public sealed class RecordedCalls : IModelCallLog, IDisposable
+public sealed class RecordedCalls(IBudgetLedger ledger) : IModelCallLog, IDisposable
 {
-    private readonly InMemoryModelCallLog _log = new();
+    private readonly InMemoryModelCallLog _log = new(ledger);
     private readonly SemaphoreSlim _stored = new(0);
 
     public Exception? FailsWith { get; set; }
 
     public Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct) => _log.Find(principal, idempotencyKey, ct);
 
-    public async Task<RecordedAnswer?> Store(ModelCallRecord record, ReadOnlyMemory<byte>? answer, CancellationToken ct)
+    public async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, CancellationToken ct)
     {
         if (FailsWith is { } failure)
         {
             throw failure;
         }
-        var result = await _log.Store(record, answer, ct);
+        var result = await _log.Store(record, settlement, answer, ct);
         _stored.Release();
         return result;
     }
@@ -211,6 +218,6 @@ public static class Reading
     {
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
         var text = await response.Content.ReadAsStringAsync();
-        return [.. text.Split("\n\n").Select(block => block.Trim('\n')).Where(block => block.StartsWith("data:", StringComparison.Ordinal)).Select(block => block[5..].Trim())];
+        return [.. text.Split('\n').Where(line => line.StartsWith("data:", StringComparison.Ordinal)).Select(line => line[5..].Trim())];
     }
 }

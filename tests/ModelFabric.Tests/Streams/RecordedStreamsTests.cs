@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using AgentPlatform.EventStore;
+using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.Testing.Streams;
@@ -9,7 +10,7 @@ namespace AgentPlatform.ModelFabric.Tests.Streams;
 /// <summary>Providers and calls of the past, read by today's code. How to record: <see cref="RecordedStreams"/>.</summary>
 public sealed class RecordedStreamsTests
 {
-    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent)), Folder());
+    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent)), Folder());
 
     private static readonly ModelCallRecord Answered = new()
     {
@@ -24,12 +25,26 @@ public sealed class RecordedStreamsTests
         StartedAt = new DateTimeOffset(2026, 11, 15, 12, 0, 0, TimeSpan.Zero), TotalMilliseconds = 20, Status = 502, RequestSha256 = "ab12", ErrorClass = "upstream_timeout",
     };
 
+    private static readonly ModelCallRecord Priced = Answered with { Usage = new TokenUsage(7, 3, Estimated: false, CacheRead: 4, CacheWrite: 2), Cost = 0.0021m };
+
+    private static readonly ModelCard Card = new()
+    {
+        Model = "small", ContextTokensMax = 8192, Tools = true, Vision = false, JsonSchema = true,
+        Prices = [new ModelPrice { From = new DateOnly(2026, 1, 1), Input = 1.25m, Output = 10m, CachedInput = 0.125m, CacheWrite = 1.5m }],
+    };
+
+    private static readonly BudgetEvent Budgeted = BudgetEvent.BudgetSet.From(new Budget("team", BudgetScope.Principal, BudgetWindow.Day, 100_000, 2.5m, "ann"), "ann");
+
     private static readonly ProviderEvent.ProviderSet Set = new("local", "openai", "http://127.0.0.1:1/v1", ["small", "large"], AllowRemote: true, "ab12", "ann");
 
     public static TheoryData<string, object[]> Streams => new()
     {
         { "provider-2026-11-present", [Set, new ProviderEvent.ProviderRemoved("local", "ann"), Set with { Models = [], KeyFingerprint = null }] },
         { "provider-2026-11-removed", [Set, new ProviderEvent.ProviderRemoved("local", "ann")] },
+        { "provider-2026-11-with-cards", [Set with { Preset = "ollama", Cards = [Card], ConcurrentCallsMax = 4 }] },
+        { "budget-2026-11-present", [Budgeted] },
+        { "budget-2026-11-removed", [Budgeted, new BudgetEvent.BudgetRemoved("team", "ann")] },
+        { "model-call-2026-11-priced", [ModelCallEvent.ModelCalled.Of(Priced)] },
         { "model-call-2026-11-answered", [ModelCallEvent.ModelCalled.Of(Answered)] },
         { "model-call-2026-11-failed", [ModelCallEvent.ModelCalled.Of(Failed)] },
     };
@@ -42,8 +57,11 @@ public sealed class RecordedStreamsTests
     public void Providers_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(ProviderState.Stream));
 
     [Fact]
+    public void Budgets_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(BudgetStreams.Stream));
+
+    [Fact]
     public void Calls_of_the_past_are_the_records_they_were() =>
-        Assert.Equal([Answered, Failed], Recorded.Files("model-call-2026-11").Select(file => ((ModelCallEvent.ModelCalled)Assert.Single(Recorded.Read(file))).ToRecord()));
+        Assert.Equal([Answered, Failed, Priced], Recorded.Files("model-call-2026-11").Select(file => ((ModelCallEvent.ModelCalled)Assert.Single(Recorded.Read(file))).ToRecord()));
 
     [Fact]
     public void Every_kind_of_event_stands_in_a_recorded_stream_and_is_read_without_loss() => Assert.Empty(Recorded.Missing().Concat(Recorded.Losses()));

@@ -1,0 +1,160 @@
+using System.Security.Cryptography;
+using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Telemetry;
+using AgentPlatform.ModelFabric.Tokens;
+using AgentPlatform.ModelFabric.Wire;
+using Microsoft.Extensions.Options;
+
+namespace AgentPlatform.ModelFabric.Calls;
+
+/// <summary>
+/// What every route to a model does: read, route, answer, record. Every call that was routed ends as exactly one record,
+/// however it ends.
+/// </summary>
+public sealed partial class AnswerCall(
+    ModelRouter router, TryProvider provider, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
+    IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<AnswerCall> logger)
+{
+    private const string JsonType = "application/json";
+    private static readonly TimeSpan RecordDurationMax = TimeSpan.FromSeconds(15);
+    private readonly ILogger _logger = logger;
+
+    public async Task Handle(HttpContext http, WireFormat format)
+    {
+        var ct = http.RequestAborted;
+        var origin = CallHeaders.Origin(http);
+        var workspace = CallHeaders.Workspace(http.Request);
+        var request = format.Scan(await ReadBody.From(http, options.Value.RequestBytesMax, ct), http.Request.ContentType) with { Headers = CallHeaders.Passed(http.Request, format) };
+        var route = await router.Find(request.Model, workspace, ct);
+        var requestHash = Convert.ToHexStringLower(SHA256.HashData(request.Body.Span));
+
+        // A stream is not repeated from the record: its client has seen part of it, and only it knows which part.
+        var repeatable = !request.Stream && format.AnswersJson && origin.IdempotencyKey is not null;
+        using var claim = repeatable ? inFlight.TryEnter(origin.Principal, origin.IdempotencyKey!) ?? throw InFlight() : null;
+        if (repeatable && await calls.Find(origin.Principal, origin.IdempotencyKey!, ct) is { } recorded)
+        {
+            await Repeat(http, recorded, requestHash, ct);
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        var estimate = new Lazy<RequestEstimate>(() => EstimateRequest.Of(request, request.Model, options.Value.Budgets.MediaTokensReserved));
+        var call = new ModelCall(Guid.CreateVersion7(now), request, route.Model, workspace, now, estimate);
+        http.Response.Headers[CallHeaders.Call] = http.Response.Headers[format.RequestIdHeader] = call.Id.ToString();
+        await Answer(http, call, route, origin, requestHash, repeatable, ct);
+    }
+
+    private async Task Answer(HttpContext http, ModelCall call, ModelRoute route, CallOrigin origin, string requestHash, bool repeatable, CancellationToken ct)
+    {
+        var (startedAt, started) = (time.GetUtcNow(), time.GetTimestamp());
+        using var activity = FabricTelemetry.Start(route, call.Request.Format.Operation, origin);
+        using var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
+        var attempt = await provider.Try(call, route, origin, sink, ct);
+        var failure = attempt.Failure;
+        var record = new ModelCallRecord
+        {
+            Id = call.Id,
+            Model = call.Request.Model,
+            Provider = route.Provider,
+            Origin = origin,
+            Streaming = call.Request.Stream,
+            StartedAt = startedAt,
+            FirstTokenMilliseconds = sink.FirstTokenMilliseconds,
+            TotalMilliseconds = time.GetElapsedTime(started).TotalMilliseconds,
+            Status = failure is null || sink.Streaming && failure.Status != TryProvider.ClientClosedRequest ? StatusCodes.Status200OK : failure.Status,
+            ResponseModel = sink.Observed.Model,
+            FinishReason = sink.Observed.FinishReason,
+            Usage = attempt.Usage,
+            Cost = attempt.Settlement?.Money,
+            RequestSha256 = requestHash,
+            ResponseSha256 = sink.Sha256,
+            ErrorClass = failure?.ErrorClass ?? sink.Observed.ErrorInAnswer,
+        };
+        telemetry.End(activity, route, call.Request.Format.Operation, record);
+
+        if (failure is not null)
+        {
+            CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
+            await Store(record, attempt.Settlement, answer: null, required: false);
+            await Tell(http, sink, failure, ct);
+        }
+        else if (sink.Answer is { } answer)
+        {
+            // A repeatable answer is recorded before the client sees it: whoever asks again must be told the same.
+            var recorded = repeatable && answer.Length <= options.Value.RecordedAnswerBytesMax ? await Store(record, attempt.Settlement, answer, required: true) : null;
+            if (recorded is not null && recorded.RequestSha256 != requestHash)
+            {
+                throw OtherRequest();
+            }
+            await SendWhole(http, recorded?.Body ?? answer, sink.ContentType, ct);
+            if (!repeatable || answer.Length > options.Value.RecordedAnswerBytesMax)
+            {
+                await Store(record, attempt.Settlement, answer: null, required: false);
+            }
+        }
+        else
+        {
+            await Store(record, attempt.Settlement, answer: null, required: false);
+        }
+    }
+
+    private static async Task Tell(HttpContext http, AnswerSink sink, ModelCallException failure, CancellationToken ct)
+    {
+        if (ct.IsCancellationRequested)
+        {
+            return;
+        }
+        if (!sink.Streaming)
+        {
+            throw failure;
+        }
+        if (!sink.StreamEnded)
+        {
+            await sink.FailStream(failure, ct);
+        }
+    }
+
+    private async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, bool required)
+    {
+        // Not the request's token: a call whose client has gone is recorded all the same.
+        using var patience = new CancellationTokenSource(RecordDurationMax, time);
+        try
+        {
+            return await calls.Store(record, settlement, answer, patience.Token);
+        }
+        catch (Exception lost) when (lost is not OutOfMemoryException)
+        {
+            RecordLost(lost, record.Id);
+            return required
+                ? throw ModelCallException.Upstream("store_unavailable", "The answer could not be recorded, so it could not be repeated. Ask again.", StatusCodes.Status503ServiceUnavailable, lost)
+                : null;
+        }
+    }
+
+    private static async Task Repeat(HttpContext http, RecordedAnswer recorded, string requestHash, CancellationToken ct)
+    {
+        if (recorded.RequestSha256 != requestHash)
+        {
+            throw OtherRequest();
+        }
+        http.Response.Headers[CallHeaders.Call] = recorded.CallId.ToString();
+        http.Response.Headers[CallHeaders.Replayed] = "true";
+        await SendWhole(http, recorded.Body, JsonType, ct);
+    }
+
+    private static async Task SendWhole(HttpContext http, ReadOnlyMemory<byte> body, string contentType, CancellationToken ct)
+    {
+        http.Response.ContentType = contentType;
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, ct);
+        await http.Response.Body.FlushAsync(ct);
+    }
+
+    private static ModelCallException InFlight() => new(StatusCodes.Status409Conflict,
+        new CallError("A request with this Idempotency-Key is being answered. Ask again when it has ended.", "invalid_request_error", null, "idempotency_key_in_flight"),
+        TimeSpan.FromSeconds(1));
+
+    private static ModelCallException OtherRequest() => ModelCallException.Invalid("idempotency_key_reused",
+        "This Idempotency-Key was used for another request. Use a new key for a new request.", status: StatusCodes.Status422UnprocessableEntity);
+}

@@ -1,0 +1,70 @@
+using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Wire;
+
+namespace AgentPlatform.ModelFabric.Calls;
+
+/// <summary>How one attempt at a provider ended.</summary>
+/// <param name="Failure">Null when the provider answered in full.</param>
+/// <param name="Usage">What was used, or is taken to have been; null when the provider did nothing that costs.</param>
+/// <param name="Settlement">Null when the provider was never asked.</param>
+public sealed record Attempt(ModelRoute Route, ModelCallException? Failure, TokenUsage? Usage, Settlement? Settlement);
+
+/// <summary>One attempt: set aside what it may cost, ask, and reckon what it did cost. It never throws; every way it can end is an <see cref="Attempt"/>.</summary>
+public sealed partial class TryProvider(HoldBudgets budgets, ILogger<TryProvider> logger)
+{
+    public const int ClientClosedRequest = 499;
+
+    /// <summary>Ends after which nobody knows whether the provider read the question, and bills it.</summary>
+    private static readonly HashSet<string> MayCost =
+    [
+        "client_closed", "upstream_timeout", "call_too_long", "upstream_disconnected", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
+        "upstream_answer_too_large", "upstream_echoed_key", "answer_not_carried", "error_in_stream", "internal_error",
+    ];
+
+    private readonly ILogger _logger = logger;
+
+    public async Task<Attempt> Try(ModelCall call, ModelRoute route, CallOrigin origin, AnswerSink sink, CancellationToken ct)
+    {
+        BudgetHold? hold = null;
+        var failure = await Caught(call, async () =>
+        {
+            hold = await budgets.Reserve(call, route, origin, ct);
+            await route.Answer(call, sink, ct);
+        }, ct);
+        if (hold is null)
+        {
+            return new Attempt(route, failure, Usage: null, Settlement: null);
+        }
+        var usage = sink.FirstTokenMilliseconds is not null || sink.Observed.Usage is not null ? sink.Observed.Tokens(() => call.Estimate.Value.Input)
+            : failure is not null && MayCost.Contains(failure.ErrorClass) ? new TokenUsage(call.Estimate.Value.Input, 0, Estimated: true)
+            : null;
+        return new Attempt(route, failure, usage, hold.Settle(usage, failed: failure is not null || sink.Observed.ErrorInAnswer is not null));
+    }
+
+    private async Task<ModelCallException?> Caught(ModelCall call, Func<Task> attempt, CancellationToken ct)
+    {
+        try
+        {
+            await attempt();
+            return null;
+        }
+        catch (ModelCallException failure)
+        {
+            return failure;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            return new ModelCallException(ClientClosedRequest, new CallError("The client closed the request.", "api_error", null, "client_closed"));
+        }
+        catch (Exception bug)
+        {
+            // The record must not depend on what went wrong; the cause goes to the log in full and to the client as a reference.
+            CallBroke(bug, call.Id, call.Request.Model);
+            return ModelCallException.Upstream("internal_error", $"The gateway failed; its log names call {call.Id}.", StatusCodes.Status500InternalServerError, bug);
+        }
+    }
+
+    [LoggerMessage(4201, LogLevel.Error, "Call {Call} to {Model} failed inside the gateway; this is a bug, the client was told 'internal_error'")]
+    private partial void CallBroke(Exception exception, Guid call, string model);
+}
