@@ -7,7 +7,10 @@ internal static class AgentCtl
 {
     private static readonly TimeSpan PatienceMax = TimeSpan.FromSeconds(60);
 
-    public static async Task<Said> Run(IReadOnlyDictionary<string, string> environment, params string[] arguments)
+    public static Task<Said> Run(IReadOnlyDictionary<string, string> environment, params string[] arguments) => RunWith(string.Empty, environment, arguments);
+
+    /// <summary>As <see cref="Run"/>, with something on standard input.</summary>
+    public static async Task<Said> RunWith(string input, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
         {
@@ -29,6 +32,7 @@ internal static class AgentCtl
         }
 
         using var process = Process.Start(start)!;
+        await process.StandardInput.WriteAsync(input);
         process.StandardInput.Close();
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         using var deadline = new CancellationTokenSource(PatienceMax);

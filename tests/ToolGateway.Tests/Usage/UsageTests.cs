@@ -14,11 +14,12 @@ public sealed class UsageTests(Servers servers) : IClassFixture<Servers>
     {
         var slow = new ProbeTool("slow") { Goes = new TaskCompletionSource() };
         await using var gateway = await GatewayHost.Start(servers, new ProbeTool(), slow);
-        var (first, second, held) = (New("probe.run"), New("probe.run"), New("probe.slow"));
+        var (first, second, unknown, held) = (New("probe.run"), New("probe.run"), New("nothing.there"), New("probe.slow"));
 
-        await gateway.Send(first, second, New("nothing.there"), held);
+        await gateway.Send(first, second, unknown, held);
         await gateway.Ended(first.Invocation);
         await gateway.Ended(second.Invocation);
+        await gateway.Ended(unknown.Invocation);
         await slow.Begun.Task;
         var usage = await gateway.Usage();
 

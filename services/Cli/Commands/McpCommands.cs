@@ -1,0 +1,103 @@
+using System.CommandLine;
+using System.Text.Json;
+using AgentPlatform.Cli.Live;
+using AgentPlatform.Contracts;
+
+namespace AgentPlatform.Cli.Commands;
+
+/// <summary><c>agentctl mcp …</c>: the MCP servers behind the gateway, and the gateway as an MCP server for programs that speak over standard streams.</summary>
+internal static class McpCommands
+{
+    public static Command Mcp(Shared shared)
+    {
+        var mcp = new Command("mcp", "MCP servers behind the gateway, and the gateway as one");
+        var name = new Argument<string>("name") { Description = "First part of its tools' names" };
+        mcp.Add(shared.Action(new Command("list", "By name"), async (_, platform, say, ct) =>
+        {
+            say.Answer(await platform.ToolGateway.ListMcpServers(ct), Show);
+            return ExitCode.Done;
+        }));
+        mcp.Add(shared.Action(new Command("show", "One server with its tools, whole") { name }, async (parsed, platform, say, ct) =>
+        {
+            say.Answer(await platform.ToolGateway.GetMcpServer(parsed.GetRequiredValue(name), ct), Show);
+            return ExitCode.Done;
+        }));
+        mcp.Add(Add(shared, name));
+        var file = new Argument<FileInfo>("file") { Description = "A document with 'mcpServers', as other clients have it" };
+        mcp.Add(shared.Action(new Command("import", "Configure every server of a document") { file }, async (parsed, platform, say, ct) =>
+        {
+            var path = parsed.GetRequiredValue(file);
+            var text = path.Exists ? await File.ReadAllTextAsync(path.FullName, ct) : throw new CliException(ExitCode.WrongUse, $"there is no file {path}");
+            say.Answer(await platform.ToolGateway.ImportMcpServers(Arguments.Json(path.Name, text), ct), Show);
+            return ExitCode.Done;
+        }));
+        mcp.Add(shared.Action(new Command("remove", "Take a server away, with its tools") { name }, async (parsed, platform, say, ct) =>
+        {
+            await platform.ToolGateway.DeleteMcpServer(parsed.GetRequiredValue(name), ct);
+            say.Answer(new { removed = parsed.GetRequiredValue(name) }, gone => Console.Out.WriteLine($"{gone.removed} is taken away"));
+            return ExitCode.Done;
+        }));
+        var hashes = new Option<string[]>("--sha256") { Description = "Only the changed definitions with these hashes, as 'show' tells them; all when absent" };
+        mcp.Add(shared.Action(new Command("approve", "Let changed tools of a server out of quarantine") { name, hashes }, async (parsed, platform, say, ct) =>
+        {
+            var some = parsed.GetValue(hashes) is { Length: > 0 } given ? given : null;
+            say.Answer(await platform.ToolGateway.ApproveMcpServer(parsed.GetRequiredValue(name), new ApproveMcpServerRequest(some), ct), Show);
+            return ExitCode.Done;
+        }));
+        mcp.Add(shared.Action(
+            new Command("serve", "Serve the gateway's tools over standard input and output, for MCP clients that start a program"),
+            async (_, platform, _, ct) =>
+            {
+                using var bridge = new McpBridge(platform.Client(ServiceNames.ToolGateway), Console.In, Console.Out);
+                await bridge.Run(ct);
+                return ExitCode.Done;
+            }));
+        return mcp;
+    }
+
+    private static Command Add(Shared shared, Argument<string> name)
+    {
+        var url = new Option<string?>("--url") { Description = "Its address, for a server that speaks streamable HTTP" };
+        var env = new Option<string[]>("--env") { Description = "NAME=VALUE for a program; a secret as NAME=secret:KEY, kept before with PUT /v1/secrets/KEY" };
+        var headers = new Option<string[]>("--header") { Description = "NAME=VALUE for an address; a secret as NAME=secret:KEY" };
+        var trusted = new Option<bool>("--trusted") { Description = "Believe its annotations where they loosen something" };
+        var command = new Argument<string[]>("command") { Description = "The program and its arguments, after --", Arity = ArgumentArity.ZeroOrMore };
+        return shared.Action(new Command("add", "Configure a server; the first list or call starts it") { name, url, env, headers, trusted, command }, async (parsed, platform, say, ct) =>
+        {
+            var words = parsed.GetValue(command) ?? [];
+            if (words.Length == 0 == parsed.GetValue(url) is null)
+            {
+                throw new CliException(ExitCode.WrongUse, "give either --url, or after -- the program to start");
+            }
+
+            object entry = parsed.GetValue(url) is { } address
+                ? new { url = address, headers = Values("--header", parsed.GetValue(headers)), trusted = parsed.GetValue(trusted) }
+                : new { command = words[0], args = words[1..], env = Values("--env", parsed.GetValue(env)), trusted = parsed.GetValue(trusted) };
+            say.Answer(await platform.ToolGateway.PutMcpServer(parsed.GetRequiredValue(name), JsonSerializer.SerializeToElement(entry), ct), Show);
+            return ExitCode.Done;
+        });
+    }
+
+    private static Dictionary<string, object> Values(string option, string[]? pairs)
+    {
+        const string secret = "secret:";
+        return (pairs ?? []).Select(pair => pair.Split('=', 2)).ToDictionary(
+            pair => pair.Length == 2 ? pair[0] : throw new CliException(ExitCode.WrongUse, $"{option} is NAME=VALUE, not '{pair[0]}'"),
+            pair => pair[1].StartsWith(secret, StringComparison.Ordinal) ? new Dictionary<string, string> { ["$secret"] = pair[1][secret.Length..] } : (object)pair[1],
+            StringComparer.Ordinal);
+    }
+
+    private static void Show(Page<McpServerView> servers) => Say.Table(["server", "transport", "state", "tools", "quarantined", "trouble"], servers.Items.Select(server => new[]
+    {
+        server.Name, server.Transport, JsonNamingPolicy.SnakeCaseLower.ConvertName(server.State.ToString()), $"{server.Tools.Length}", $"{server.Tools.Count(tool => tool.FoundSha256 is not null)}", server.Trouble ?? "-",
+    }));
+
+    private static void Show(McpServerView server)
+    {
+        Show(new Page<McpServerView>([server], Next: null));
+        foreach (var tool in server.Tools.Where(tool => tool.FoundSha256 is not null))
+        {
+            Console.Out.WriteLine($"{tool.Id} is quarantined; as it is now it has the hash {tool.FoundSha256}: {tool.Difference}");
+        }
+    }
+}
