@@ -108,6 +108,7 @@ public static class ModelFabricRoutes
         admin.MapGet("", ListProviders.All).RequireAuthorization(Access.Operate);
         admin.MapGet("{name}", ListProviders.One).RequireAuthorization(Access.Operate);
         admin.MapPut("{name}", PutProvider.Handle).RequireAuthorization(Access.Own);
+        admin.MapPost("{name}/test", TestProvider.Handle).RequireAuthorization(Access.Operate);
         admin.MapDelete("{name}", RemoveProvider.Handle).RequireAuthorization(Access.Own);
         return app;
     }
