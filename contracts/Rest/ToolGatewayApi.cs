@@ -194,6 +194,61 @@ public interface IToolGatewayApi
     [Delete("v1/grants/{id}")]
     Task<GrantView> RevokeGrant([Path] GrantId id, CancellationToken ct = default);
 
+    /// <summary>The MCP servers, by name.</summary>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/mcp-servers")]
+    Task<Page<McpServerView>> ListMcpServers(CancellationToken ct = default);
+
+    /// <summary>One MCP server.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/mcp-servers/{name}")]
+    Task<McpServerView> GetMcpServer([Path] string name, CancellationToken ct = default);
+
+    /// <summary>Configures an MCP server; it is started by the first list or call.</summary>
+    /// <param name="name">First part of its tools' names.</param>
+    /// <param name="entry">One entry of the common <c>mcpServers</c> JSON.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Put("v1/mcp-servers/{name}")]
+    Task<McpServerView> PutMcpServer([Path] string name, [Body] JsonElement entry, CancellationToken ct = default);
+
+    /// <summary>Configures every server of a common <c>mcpServers</c> document, or none.</summary>
+    /// <param name="document">As other MCP clients have it.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Post("v1/mcp-servers/import")]
+    Task<Page<McpServerView>> ImportMcpServers([Body] JsonElement document, CancellationToken ct = default);
+
+    /// <summary>Takes an MCP server away, with its tools.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Delete("v1/mcp-servers/{name}")]
+    Task DeleteMcpServer([Path] string name, CancellationToken ct = default);
+
+    /// <summary>Lets changed tools of an MCP server out of quarantine, as they are now.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="request">Which.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Post("v1/mcp-servers/{name}/approve")]
+    Task<McpServerView> ApproveMcpServer([Path] string name, [Body] ApproveMcpServerRequest request, CancellationToken ct = default);
+
+    /// <summary>The secrets of tools, without their values.</summary>
+    /// <param name="ct">Stops waiting.</param>
+    [Get("v1/secrets")]
+    Task<Page<SecretView>> ListSecrets(CancellationToken ct = default);
+
+    /// <summary>Keeps a secret, or another value for it.</summary>
+    /// <param name="name">What references name.</param>
+    /// <param name="request">The value.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Put("v1/secrets/{name}")]
+    Task<SecretView> SetSecret([Path] string name, [Body] SetSecretRequest request, CancellationToken ct = default);
+
+    /// <summary>Forgets a secret.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Delete("v1/secrets/{name}")]
+    Task DeleteSecret([Path] string name, CancellationToken ct = default);
+
     /// <summary>Writes one file of a workspace, whole or not at all; the workspace is made if needed.</summary>
     /// <param name="workspace">The workspace.</param>
     /// <param name="path">Relative path.</param>

@@ -1,33 +1,9 @@
 using AgentPlatform.Contracts;
-using AgentPlatform.EventStore;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway;
-using AgentPlatform.ToolGateway.Grants;
-using AgentPlatform.ToolGateway.Http;
-using AgentPlatform.ToolGateway.Invocations;
-using AgentPlatform.ToolGateway.Policy;
-using AgentPlatform.ToolGateway.Registry;
-using AgentPlatform.ToolGateway.Sandbox;
-using AgentPlatform.ToolGateway.Toolkits;
-using AgentPlatform.ToolGateway.Usage;
-using AgentPlatform.ToolGateway.Workspaces;
 
 var builder = ServiceHost.CreateBuilder(args, ServiceNames.ToolGateway);
-builder.AddStoreAndBus(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent)), Handlers.Register);
-builder.AddProjections(new ToolUsageProjection());
-builder.Services
-    .AddSingleton(WorkspaceFolders.From(builder.Configuration))
-    .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))
-    .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
-    .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
-    .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
-
+builder.AddToolGateway();
 var app = builder.BuildService();
-
-// Built before the first request: a name clash or a broken schema stops the start, and nobody waits for the schemas later.
-app.Services.GetRequiredService<ToolRegistry>();
-app.MapTools();
-app.MapPolicy();
-app.MapGrants();
-app.MapWorkspaces();
+app.MapToolGateway();
 app.Run();

@@ -67,6 +67,11 @@ public static class Samples
             5, 1, [new PolicyDifference(Invocation, "files.read@1", Noon, new VerdictView(Verdict.Allow, "a", "b"), new VerdictView(Verdict.Deny, "default", "no rule"))], "638040"),
         ["give-grant"] = new GiveGrantRequest(new GrantScope(["files.*"], ["run/*"], ["developer"], Run, "write", ["out/**"], ["*.example.org"], true), "for the report", Noon.AddHours(1), 3, Grant),
         ["grant"] = new GrantView(Grant, GrantState.UsedUp, new GrantScope(["files.read"]), "for the report", "anna", Noon, Noon.AddHours(1), 3, 3, Grant, "bob"),
+        ["mcp-servers"] = new Page<McpServerView>(
+            [new McpServerView("one", "stdio", true, McpServerState.Failed, Json("""{"command":"node"}"""), "anna", Noon, [new McpToolView("one.count@2", Hash, Hash, "description was “a” and is “b”")], "it ended")], null),
+        ["approve-mcp-server"] = new ApproveMcpServerRequest([Hash]),
+        ["set-secret"] = new SetSecretRequest("not a secret"),
+        ["secrets"] = new Page<SecretView>([new SecretView("one-key", "sha256:01234567", "anna", Noon)], null),
         ["workspace-file"] = new WorkspaceFile("out/report.md", 1234),
         ["request-view"] = new RequestView(Request, RequestKind.Approval, RequestState.Approved, "Publish?", "To everybody.", Hash, Run, "publish", $"run/{Run}", Noon, Noon.AddHours(1), "anna", "go", Noon.AddMinutes(1)),
         ["decide-request"] = new DecideRequest(Decision.Approve, "not that one", RememberFor.Task, Json("""{"path":"b.txt"}""")),

@@ -19,6 +19,8 @@ public sealed class PolicyTests(PlatformStack stack)
         string[] call = ["tools", "call", "files.hash", "--arguments", """{"path":"closed/a"}"""];
         Assert.DoesNotContain("closed is closed", (await stack.AgentctlEnd(call)).Output, StringComparison.Ordinal);
 
+        await stack.Until(() => stack.ToolGateway.ListToolUsage(limit: 500), page => page.Items.Any(u => u.Tool == "files.hash@1" && u.Calls > 0), "the call is counted");
+
         Assert.Contains((await Json("policy", "simulate", after)).GetProperty("differences").EnumerateArray(), d => d.GetProperty("would").GetProperty("rule").GetString() == "no-hashing");
         var refused = await stack.AgentctlEnd("policy", "set", broken);
         Assert.True(refused.ExitCode == 2 && refused.Errors.Contains("verdct", StringComparison.Ordinal), refused.ToString());

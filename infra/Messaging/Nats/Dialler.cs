@@ -71,6 +71,8 @@ internal sealed class Dialler(string name, MessagingOptions options, Answers ans
         {
             // The other end is gone.
         }
+
+        WriteBehind.Over(connection);
     }
 
     private Options ConnectionOptions(string url, string? token)

@@ -66,6 +66,22 @@ internal sealed class WriteBehind : Stream
         }
     }
 
+    /// <summary>Lets the thread of a closed connection go; the library itself does not.</summary>
+    /// <param name="connection">The connection.</param>
+    public static void Over(IConnection connection)
+    {
+        if (connection is Connection known)
+        {
+            Stream buffer;
+            lock (Gate(known))
+            {
+                buffer = Buffer(known);
+            }
+
+            (buffer as WriteBehind)?.Dispose();
+        }
+    }
+
     /// <summary>The lock under which the library writes, reads and closes.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "mu")]
     internal static extern ref object Gate(Connection connection);
@@ -134,9 +150,9 @@ internal sealed class WriteBehind : Stream
                 }
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception e)
         {
-            // Whoever writes next learns it, and the connection's owner by its heartbeat.
+            // A closed stream refuses in several ways. Whoever writes next learns it, and the connection's owner by its heartbeat; nobody else is above us on this thread.
             lock (_gate)
             {
                 _broken = e;

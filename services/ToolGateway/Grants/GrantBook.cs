@@ -85,6 +85,21 @@ public sealed class GrantBook(IEventStore store, DecisionWriter writer, TimeProv
         return null;
     }
 
+    /// <summary>What the grants that are good now are good for.</summary>
+    internal async Task<IReadOnlyList<GrantScope>> Scopes(DateTimeOffset now, CancellationToken ct)
+    {
+        var scopes = new List<GrantScope>();
+        await foreach (var grant in Active(ct))
+        {
+            if (grant.State(now) == GrantState.Active)
+            {
+                scopes.Add(grant.Known!.Scope);
+            }
+        }
+
+        return scopes;
+    }
+
     private static async Task<List<EventStream<Grant, GrantEvent>>?> Chain(IEventSession session, GrantId id, DateTimeOffset now, CancellationToken ct)
     {
         var chain = new List<EventStream<Grant, GrantEvent>>();

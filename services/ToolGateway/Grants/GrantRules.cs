@@ -22,6 +22,10 @@ public static class GrantRules
             && (scope.Hosts is null || call.Hosts().ToList() is { Count: > 0 } hosts && hosts.TrueForAll(host => Fits(scope.Hosts, host.ToLowerInvariant())));
     }
 
+    /// <summary>Whether a scope is good for some call of this tool by this caller.</summary>
+    internal static bool CouldBeGoodFor(this GrantScope scope, PolicyCall call) =>
+        scope.Run is null && Fits(scope.Tools, call.Tool) && (scope.Roles is null || Fits(scope.Roles, call.Role)) && (scope.Principals is null || Fits(scope.Principals, call.Principal));
+
     /// <summary>What is wrong with a scope by itself; null when nothing is.</summary>
     public static string? Fault(GrantScope scope)
     {

@@ -3,6 +3,7 @@ using System.Security.Claims;
 using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.ServiceDefaults;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 
@@ -34,8 +35,9 @@ internal static class PolicyRoutes
         }
     }
 
-    private static async Task<PolicyExplanation> Explain(ExplainPolicyRequest request, PolicyBook book, ToolRegistry registry, ClaimsPrincipal who, TimeProvider time, CancellationToken ct)
+    private static async Task<PolicyExplanation> Explain(ExplainPolicyRequest request, PolicyBook book, ToolRegistry registry, McpTools mcp, ClaimsPrincipal who, TimeProvider time, CancellationToken ct)
     {
+        await mcp.Ready(request.Tool, ct);
         var tool = registry.Find(request.Tool) ?? throw ProblemException.NotFound("tool", request.Tool);
         var (engine, version) = request.Policy is { } other ? (Compiled(other), (long?)null) : await book.Current(ct) is var current ? (current.Engine, current.Number) : default;
         var call = PolicyCall.Of(
@@ -43,11 +45,12 @@ internal static class PolicyRoutes
         return new PolicyExplanation(engine.Decide(call), version, engine.Explain(call));
     }
 
-    private static Task<PolicySimulation> Simulate(SimulatePolicyRequest request, SimulatePolicy simulate, CancellationToken ct)
+    private static async Task<PolicySimulation> Simulate(SimulatePolicyRequest request, SimulatePolicy simulate, McpTools mcp, CancellationToken ct)
     {
         var after = 0L;
+        await mcp.ReadyAll(starts: false, ct);
         return request.After is null || (long.TryParse(request.After, NumberStyles.None, CultureInfo.InvariantCulture, out after) && after >= 0)
-            ? simulate.Run(Compiled(request.Policy), after, ct)
+            ? await simulate.Run(Compiled(request.Policy), after, ct)
             : throw new ProblemException(400, "bad-after", "'after' is the 'next' of the page before");
     }
 

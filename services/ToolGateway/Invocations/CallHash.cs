@@ -22,7 +22,7 @@ public static class CallHash
     }
 
     // The order of members says nothing, and PostgreSQL does not keep it.
-    private static JsonNode? Sorted(JsonNode? node) => node switch
+    internal static JsonNode? Sorted(JsonNode? node) => node switch
     {
         JsonObject map => new JsonObject(map.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Sorted(p.Value)))),
         JsonArray list => new JsonArray([.. list.Select(Sorted)]),

@@ -4,6 +4,7 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Toolkits;
@@ -16,7 +17,7 @@ namespace AgentPlatform.ToolGateway.Invocations;
 /// between: what may be repeated is run again, anything else is left to a human.
 /// </summary>
 internal sealed partial class ExecuteInvocation(
-    IEventStore store, DecisionWriter writer, ToolRegistry registry, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, TimeProvider time, ILogger<ExecuteInvocation> log)
+    IEventStore store, DecisionWriter writer, ToolRegistry registry, McpTools mcp, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, TimeProvider time, ILogger<ExecuteInvocation> log)
 {
     /// <summary>Bytes of content that travel in messages; more goes into a file of the workspace.</summary>
     private const int ContentBytesMax = 128 * 1024;
@@ -89,7 +90,13 @@ internal sealed partial class ExecuteInvocation(
     // Told with the start, not with the end: what a tool brings in may lie in the workspace before anybody hears of its result.
     private async Task<(string Workspace, TaintEvent.CameIn Fact)?> WillComeIn(InvocationId id, CancellationToken ct)
     {
-        if ((await store.Aggregate(Invocation.Kind, id.ToString(), ct)).State is not Invocation.Known { Request: var request } || registry.Find(request.ToolId) is not { Spec.OpenWorld: true })
+        if ((await store.Aggregate(Invocation.Kind, id.ToString(), ct)).State is not Invocation.Known { Request: var request })
+        {
+            return null;
+        }
+
+        await mcp.Ready(request.ToolId, ct);
+        if (registry.Find(request.ToolId) is not { Spec.OpenWorld: true })
         {
             return null;
         }
@@ -159,6 +166,11 @@ internal sealed partial class ExecuteInvocation(
             return RequestInvocation.Failure(ToolOutcomeStatus.Failed, new ToolError("not_found", $"The tool '{request.ToolId}' is not registered any more", Retryable: false));
         }
 
+        if (tool.Withheld is { } why)
+        {
+            return RequestInvocation.Failure(ToolOutcomeStatus.Failed, new ToolError(FailureClass.Quarantined, why, Retryable: false));
+        }
+
         using var workspace = workspaces.Open(request.Call.Workspace);
         var live = Subjects.Live("tool", request.Call.Invocation.ToString());
         var output = await tool.Run(
@@ -175,7 +187,10 @@ internal sealed partial class ExecuteInvocation(
         Artifact[] artifacts = [.. output.Artifacts.Select(a => new Artifact(a.Path, a.Sha256, a.Bytes, a.MediaType))];
         var error = output.Failure is { } failure ? new ToolError(failure.Class, failure.Message, failure.Retryable) : null;
         span?.SetStatus(error is null ? ActivityStatusCode.Ok : ActivityStatusCode.Error, error?.Message);
-        return new ToolOutcome(error is null ? ToolOutcomeStatus.Completed : ToolOutcomeStatus.Failed, output.Content, artifacts, error, 0);
+        var status = error is null ? ToolOutcomeStatus.Completed
+            : error.Class == FailureClass.UnknownOutcome && !MayRepeat(request) ? ToolOutcomeStatus.NeedsReconcile
+            : ToolOutcomeStatus.Failed;
+        return new ToolOutcome(status, output.Content, artifacts, error, 0);
     }
 
     // Live lines are for who watches now; when nobody can be told, nothing is lost that is not in the result.

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using AgentPlatform.Contracts;
-using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Grants;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 
@@ -10,27 +10,34 @@ namespace AgentPlatform.ToolGateway.Invocations;
 
 /// <summary>A human decided about a call that policy asks about: it goes on, goes on with other arguments, or ends.</summary>
 /// <param name="registry">The tools: edited arguments must fit.</param>
+/// <param name="mcp">Keeps the registry up to date about MCP servers.</param>
 /// <param name="book">The policy: what it denies nobody can approve.</param>
+/// <param name="store">The call.</param>
 /// <param name="writer">Stores what was decided.</param>
-public sealed class HearDecision(ToolRegistry registry, PolicyBook book, DecisionWriter writer)
+internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBook book, IEventStore store, DecisionWriter writer)
 {
     public async Task Handle(RequestDecided message, MessageContext context, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(context);
+        if (message.Arguments is not null && (await store.Aggregate(Invocation.Kind, message.Request.ToString(), ct)).State is Invocation.Known { Request.ToolId: var tool })
+        {
+            await mcp.Ready(tool, ct);
+        }
+
         var policy = await book.Current(ct);
         await writer.Write(
             Invocation.Kind,
             message.Request.ToString(),
-            (session, known, _) =>
+            async (session, known, stop) =>
             {
                 var (facts, outgoing, grant) = Decide(registry, policy.Engine, message, known, context.Now);
-                if (grant is not null)
+                if (grant is not null && await session.FetchForWriting(Grant.Kind, grant.Id.ToString(), stop) is { State.Known: null } stream)
                 {
-                    session.Append(Grant.Kind.StreamId(grant.Id.ToString()), ExpectedVersion.NoStream, grant);
+                    stream.Append(grant);
                 }
 
-                return Task.FromResult((facts, outgoing));
+                return (facts, outgoing);
             },
             context.Complete,
             ct);

@@ -3,6 +3,7 @@ using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Grants;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 
@@ -21,11 +22,12 @@ public sealed record Judge(PolicyEngine Engine, long Version, bool Tainted, Gran
 
 /// <summary>Takes a call in: record it, ask policy, and go on, ask a human, or refuse.</summary>
 /// <param name="registry">The tools.</param>
+/// <param name="mcp">Keeps the registry up to date about MCP servers.</param>
 /// <param name="book">The policy in force.</param>
 /// <param name="store">What came into the workspaces.</param>
 /// <param name="writer">Stores what was decided.</param>
 /// <param name="grants">Leave that was given.</param>
-public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IEventStore store, DecisionWriter writer, GrantBook grants)
+internal sealed class RequestInvocation(ToolRegistry registry, McpTools mcp, PolicyBook book, IEventStore store, DecisionWriter writer, GrantBook grants)
 {
     public Task Handle(InvokeTool message, MessageContext context, CancellationToken ct)
     {
@@ -42,6 +44,7 @@ public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IE
     public async Task Take(InvokeTool call, DateTimeOffset now, Action<IPostgresSession> prepare, Action<Invocation> check, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(call);
+        await mcp.Ready(call.Tool, ct);
         var policy = await book.Current(ct);
         var (taint, _) = await store.Aggregate(Taint.Kind, call.Workspace.ToString(), ct);
         var judge = new Judge(policy.Engine, policy.Number, taint is Taint.Tainted);
@@ -60,7 +63,7 @@ public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IE
     // Looked for only where it changes something; what a rule denies is denied.
     private async Task<GrantView?> Granted(IEventSession session, Judge judge, InvokeTool call, Invocation known, DateTimeOffset now, CancellationToken ct)
     {
-        if (known is not Invocation.NotRequested || registry.Find(call.Tool) is not { } tool || registry.Misfit(call.Tool, call.Arguments) is not null)
+        if (known is not Invocation.NotRequested || registry.Find(call.Tool) is not { Withheld: null } tool || registry.Misfit(call.Tool, call.Arguments) is not null)
         {
             return null;
         }
@@ -85,6 +88,11 @@ public sealed class RequestInvocation(ToolRegistry registry, PolicyBook book, IE
         if (registry.Find(call.Tool) is not { } tool)
         {
             return Refuse(call, call.Tool, now, new ToolError("not_found", $"The tool '{call.Tool}' is not registered; GET /v1/tools lists what is", Retryable: false));
+        }
+
+        if (tool.Withheld is { } why)
+        {
+            return Refuse(call, tool.Spec.Id, now, new ToolError("quarantined", why, Retryable: false));
         }
 
         if (registry.Misfit(call.Tool, call.Arguments) is { } misfit)

@@ -33,6 +33,11 @@ internal sealed class CompiledRule
 
     public PolicyRule Rule { get; }
 
+    /// <summary>Whether the rule is about some call of this tool by this caller, whatever the rest of its conditions.</summary>
+    public bool IsAbout(PolicyCall call) =>
+        AnyFits(Rule.Tools, call.Tool) && (Rule.Roles is not { } roles || AnyFits(roles, call.Role)) && (Rule.Principals is not { } principals || AnyFits(principals, call.Principal))
+        && (Rule.Risk is not { } risk || risk.Any(call.Risk.Contains));
+
     /// <summary>The condition that does not hold; null when the rule is about the call.</summary>
     public string? WhyNot(PolicyCall call) =>
         !AnyFits(Rule.Tools, call.Tool) ? "tools"

@@ -74,6 +74,16 @@ public sealed class PolicyEngine
         }
     }
 
+    /// <summary>
+    /// Whether a call of this tool, with some arguments, could be let through by the policy: true if a rule could, false if only a grant could, null if a rule denies
+    /// every call of it.
+    /// </summary>
+    internal bool? Hope(PolicyCall call)
+    {
+        var about = _rules.Where(rule => rule.IsAbout(call)).Select(rule => rule.Rule).ToArray();
+        return about.Any(static rule => rule is { Verdict: Verdict.Deny, Arguments: null, Command: null, Paths: null, Hosts: null, Hours: null, Tainted: null }) ? null : about.Any(rule => rule.Verdict != Verdict.Deny);
+    }
+
     /// <summary>What each rule has to say, and the first condition that keeps it silent.</summary>
     public IReadOnlyList<RuleExplanation> Explain(PolicyCall call) =>
         [.. Rails.Select(rule => (rule, true)).Concat(_rules.Select(rule => (rule, false))).Select(r => new RuleExplanation(r.rule.Rule.Name, r.rule.Rule.Verdict, r.Item2, r.rule.WhyNot(call)))];

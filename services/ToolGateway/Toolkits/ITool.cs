@@ -4,10 +4,13 @@ using AgentPlatform.ToolGateway.Workspaces;
 
 namespace AgentPlatform.ToolGateway.Toolkits;
 
-/// <summary>A built-in tool: no policy, no events, no transport; only what it does to a workspace.</summary>
+/// <summary>A tool: no policy, no events, no transport; only what it does to a workspace.</summary>
 public interface ITool
 {
     ToolSpec Spec { get; }
+
+    /// <summary>Why it must not be called now, whatever policy says; null when it may.</summary>
+    string? Withheld => null;
 
     /// <summary>Carries out one call. Bad arguments and expected trouble come back as a <see cref="ToolFailure"/>; an exception is a bug or a cancellation.</summary>
     Task<ToolOutput> Run(ToolCall call, CancellationToken ct);
@@ -91,5 +94,8 @@ public static class FailureClass
 {
     public const string InvalidArguments = "invalid_arguments", NotFound = "not_found", TooLarge = "too_large", Timeout = "timeout", Cancelled = "cancelled",
         Conflict = "conflict", Denied = "denied", Unavailable = "unavailable", SandboxLayer = "sandbox_layer", ExitCode = "exit_code", CheckFailed = "check_failed",
-        Unreadable = "unreadable", Failed = "failed";
+        Unreadable = "unreadable", Failed = "failed", Quarantined = "quarantined";
+
+    /// <summary>The tool cannot tell whether its effect happened. A call that may be repeated has failed; any other needs a human.</summary>
+    public const string UnknownOutcome = "unknown_outcome";
 }

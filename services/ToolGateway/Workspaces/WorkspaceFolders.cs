@@ -13,6 +13,7 @@ public sealed class WorkspaceFolders(string root, WorkspaceOptions options)
         var root = configuration["AGENTPLATFORM_DATA"] is { Length: > 0 } data
             ? Path.Combine(data, "workspaces")
             : throw new InvalidOperationException("AGENTPLATFORM_DATA names no data folder; start the service through the AppHost, or set it");
+        Directory.CreateDirectory(root); // The AppHost has made it, or a link; a gateway that runs alone makes it itself.
         return new WorkspaceFolders(Path.GetFullPath(root), configuration.GetSection("ToolGateway:Workspaces").Get<WorkspaceOptions>() ?? new WorkspaceOptions());
     }
 

@@ -1,11 +1,14 @@
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
+using AgentPlatform.ServiceDefaults.Vault;
 using AgentPlatform.Testing;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Secrets;
 using AgentPlatform.ToolGateway.Usage;
 using AgentPlatform.ToolGateway.Workspaces;
 using Microsoft.Extensions.DependencyInjection;
@@ -25,14 +28,15 @@ internal sealed class GatewayHost : IAsyncDisposable
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
+        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema, SecretBook.Schema);
         builder.Services.AddMessaging(ServiceNames.ToolGateway, new MessagingOptions { Url = servers.Nats.Url, AckWait = TimeSpan.FromSeconds(3) }, Handlers.Register);
         builder.Services.AddProjections(new ProjectionOptions { LookEvery = TimeSpan.FromMilliseconds(5) }, new ToolUsageProjection());
         builder.Services
             .AddSingleton(new WorkspaceFolders(_folder.Path, new WorkspaceOptions()))
             .AddSingleton(new ToolRegistry(tools))
+            .AddMcp(new McpOptions { Folder = _folder.Of("mcp"), RestartPauseMin = TimeSpan.FromMilliseconds(50) }, new MasterKey(new byte[32]))
             .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
-            .AddSingleton<RequestInvocation>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
+            .AddSingleton<RequestInvocation>().AddSingleton<CallTool>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
         _host = builder.Build();
     }
 
@@ -43,6 +47,14 @@ internal sealed class GatewayHost : IAsyncDisposable
     public GrantBook Grants => _host.Services.GetRequiredService<GrantBook>();
 
     public SimulatePolicy Simulate => _host.Services.GetRequiredService<SimulatePolicy>();
+
+    public ToolRegistry Registry => _host.Services.GetRequiredService<ToolRegistry>();
+
+    public McpServerBook McpServers => _host.Services.GetRequiredService<McpServerBook>();
+
+    public McpTools Mcp => _host.Services.GetRequiredService<McpTools>();
+
+    public SecretBook Secrets => _host.Services.GetRequiredService<SecretBook>();
 
     public NatsLink Nats => _host.Services.GetRequiredService<NatsLink>();
 
@@ -63,6 +75,21 @@ internal sealed class GatewayHost : IAsyncDisposable
         _host.Services.GetRequiredService<DecisionWriter>().Write(Invocation.Kind, id.ToString(), _ => (facts, messages), session => session.CorrelationId = "run-1", Ct);
 
     public async Task<(Invocation State, long Version)> Read(InvocationId id) => await _host.Services.GetRequiredService<IEventStore>().Aggregate(Invocation.Kind, id.ToString(), Ct);
+
+    /// <summary>Every event and every view, as PostgreSQL holds them.</summary>
+    public async Task<string> Everything()
+    {
+        await using var command = _host.Services.GetRequiredService<PostgresEventStore>().Database.CreateCommand(
+            "select coalesce((select string_agg(data::text, ' ') from mt_events), '') || coalesce((select string_agg(data::text, ' ') from ap_views), '') || coalesce((select string_agg(sealed, ' ') from ap_tool_secrets), '')");
+        return (string)(await command.ExecuteScalarAsync(Ct))!;
+    }
+
+    /// <summary>Ends an MCP server of this gateway; the next call starts it again.</summary>
+    public async Task Restart(string server)
+    {
+        var entry = (await McpServers.Find(server, Ct)).State.Set!.Entry;
+        await McpServers.Set([(server, entry with { Trusted = !entry.Trusted })], "test", Ct);
+    }
 
     public async Task<IReadOnlyList<ToolUsageView>> Usage()
     {

@@ -4,7 +4,9 @@ using AgentPlatform.EventStore;
 using AgentPlatform.Testing.Streams;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Secrets;
 using AgentPlatform.ToolGateway.Tests.Invocations;
 
 namespace AgentPlatform.ToolGateway.Tests.Streams;
@@ -12,7 +14,7 @@ namespace AgentPlatform.ToolGateway.Tests.Streams;
 /// <summary>Invocations of the past, folded by today's code. How to record: <see cref="RecordedStreams"/>.</summary>
 public sealed class RecordedStreamsTests
 {
-    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent)), Folder());
+    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), Folder());
     private static readonly InvocationEvent.Requested Requested = new(Story.Call with { TimeoutSeconds = 1.5, Idempotent = true }, "probe.run@1", "ab12", Story.Noon);
     private static readonly InvocationEvent.Started Started = new(1, Story.Noon);
 
@@ -66,7 +68,29 @@ public sealed class RecordedStreamsTests
             "grant-2026-11-expired",
             [new GrantEvent.Given(GrantId, new GrantScope(["files.read"]), "always", "ann", Story.Noon, null, null, null), new GrantEvent.Expired(Story.Noon)]
         },
+        {
+            "mcp-server-2026-11-approved",
+            [
+                new McpServerEvent.Configured(
+                    "one", new McpServerEntry("node", ["server.js"], new Dictionary<string, McpValue> { ["KEY"] = new(null, "one-key", "Bearer ") }, "/srv", null, new Dictionary<string, McpValue>(), true), "ann", Story.Noon),
+                new McpServerEvent.ToolPinned(Definition("Counts.", "ab12"), Story.Noon),
+                new McpServerEvent.ToolDrifted(Definition("Counts more.", "cd34"), "ab12", Story.Noon.AddMinutes(1)),
+                new McpServerEvent.ToolApproved("count", "cd34", "bob", Story.Noon.AddMinutes(2)),
+            ]
+        },
+        {
+            "mcp-server-2026-11-removed",
+            [
+                new McpServerEvent.Configured(
+                    "two", new McpServerEntry(null, [], new Dictionary<string, McpValue>(), null, "https://mcp.example.org/", new Dictionary<string, McpValue> { ["X"] = new("y", null, null) }, false), "ann", Story.Noon),
+                new McpServerEvent.Removed("bob", Story.Noon),
+            ]
+        },
+        { "secret-2026-11", [new SecretEvent.Set("one", "sha256:0123abcd", "ann", Story.Noon), new SecretEvent.Removed("one", "bob", Story.Noon)] },
     };
+
+    private static McpToolDefinition Definition(string description, string hash) =>
+        new("count", "Count", description, Story.Json("""{"type":"object"}"""), false, true, null, null, hash);
 
     private static GrantId GrantId => GrantId.Parse("0199e0a4-0000-7000-8000-000000000009", null);
 
@@ -75,7 +99,7 @@ public sealed class RecordedStreamsTests
     public void A_stream_of_today_is_recorded(string name, object[] events) => Assert.True(Recorded.Record(name, events), $"Record {name} once with RECORD_STREAMS=1");
 
     [Fact]
-    public void Invocations_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(Invocation.Kind).Concat(Recorded.Changes(PolicyInForce.Kind)).Concat(Recorded.Changes(Taint.Kind)).Concat(Recorded.Changes(Grant.Kind)));
+    public void Invocations_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(Invocation.Kind).Concat(Recorded.Changes(PolicyInForce.Kind)).Concat(Recorded.Changes(Taint.Kind)).Concat(Recorded.Changes(Grant.Kind)).Concat(Recorded.Changes(McpServer.Kind)).Concat(Recorded.Changes(SecretState.Kind)));
 
     [Fact]
     public void Every_kind_of_event_stands_in_a_recorded_stream_and_is_read_without_loss() => Assert.Empty(Recorded.Missing().Concat(Recorded.Losses()));

@@ -1,0 +1,261 @@
+using AgentPlatform.ToolGateway.Secrets;
+using ModelContextProtocol;
+using ModelContextProtocol.Client;
+using ModelContextProtocol.Protocol;
+
+namespace AgentPlatform.ToolGateway.Mcp;
+
+/// <summary>A server could not be reached; nothing was sent to it.</summary>
+internal sealed class McpUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
+
+/// <summary>A server that answers, and what it offers now.</summary>
+internal sealed record McpSession(McpClient Client, IReadOnlyDictionary<string, McpToolDefinition> Offered, IReadOnlyDictionary<string, string> Secrets);
+
+/// <summary>
+/// One MCP server of this process: started by the first who needs it, started again with a growing pause after it died, listed again when it says that its tools
+/// changed. Whoever waits may leave; the start goes on for the next one.
+/// </summary>
+internal sealed partial class McpConnection(
+    string name, McpServerEntry entry, McpOptions options, SecretBook secrets, Func<IReadOnlyCollection<McpToolDefinition>, CancellationToken, Task> seen, TimeProvider time, ILoggerFactory loggers)
+    : IAsyncDisposable
+{
+    private readonly ILogger _log = loggers.CreateLogger<McpConnection>();
+    private readonly CancellationTokenSource _life = new();
+    private readonly Lock _gate = new();
+    private Task<McpSession>? _opening;
+    private McpSession? _session;
+    private bool _stale;
+    private int _failures;
+    private DateTimeOffset _restartAt;
+
+    /// <summary>How it is configured.</summary>
+    public McpServerEntry Entry => entry;
+
+    /// <summary>Why it could not be reached, the last time; null when it answers.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>It answers.</summary>
+    public bool IsRunning => _session is { Client.Completion.IsCompleted: false };
+
+    /// <summary>A server that answers, started if needed, with its list of tools as it is now.</summary>
+    /// <exception cref="McpUnavailableException">It cannot be reached.</exception>
+    public Task<McpSession> Open(CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            if (_opening is null or { IsCompleted: true })
+            {
+                if (IsRunning && !_stale)
+                {
+                    return Task.FromResult(_session!);
+                }
+
+                _opening = Task.Run(() => StartOrList(_life.Token), CancellationToken.None);
+            }
+
+            return _opening.WaitAsync(ct);
+        }
+    }
+
+    /// <summary>A call went through: the next failure is a first one again.</summary>
+    public void Worked() => _failures = 0;
+
+    /// <summary>Its connection broke: the next one who needs it starts it again.</summary>
+    public async Task Broke(McpSession session, string why)
+    {
+        if (Interlocked.CompareExchange(ref _session, null, session) == session)
+        {
+            Failed(why);
+            await session.Client.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _life.CancelAsync();
+        if (_opening is { } opening)
+        {
+            await opening.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
+        if (_session is { } session)
+        {
+            await session.Client.DisposeAsync();
+        }
+
+        _life.Dispose();
+    }
+
+    private async Task<McpSession> StartOrList(CancellationToken ct)
+    {
+        if (_session is { } known && !IsRunning)
+        {
+            var end = await known.Client.Completion;
+            await Broke(known, end.Exception?.Message ?? "it ended");
+        }
+
+        var (session, started) = (_session, default(McpClient));
+        var values = session?.Secrets ?? new Dictionary<string, string>();
+        try
+        {
+            values = session?.Secrets ?? await Secrets(ct);
+            var client = session?.Client ?? (started = await Start(values, ct));
+            _stale = false;
+            var offered = await Offered(client, ct);
+            await seen([.. offered.Values], ct);
+            Trouble = null;
+            return _session = new McpSession(client, offered, values);
+        }
+        catch (Exception e) when (e is not McpUnavailableException)
+        {
+            _stale = true;
+            if (started is not null)
+            {
+                await started.DisposeAsync();
+            }
+
+            var why = Failed(e is OperationCanceledException && !ct.IsCancellationRequested ? $"it did not answer within {options.StartDurationMax.TotalSeconds:0} s" : McpResult.Masked(e.Message, values));
+            throw new McpUnavailableException($"The MCP server '{name}' cannot be reached: {why}", e);
+        }
+    }
+
+    private async Task<McpClient> Start(IReadOnlyDictionary<string, string> values, CancellationToken ct)
+    {
+        var pause = _restartAt - time.GetUtcNow();
+        if (pause > options.RestartPatience)
+        {
+            throw new McpUnavailableException($"The MCP server '{name}' failed {_failures} times; the next try is in {pause.TotalSeconds:0} s. It said: {Trouble}");
+        }
+
+        if (pause > TimeSpan.Zero)
+        {
+            await Task.Delay(pause, time, ct);
+        }
+
+        Starting(name);
+        return await McpClient.CreateAsync(
+            entry.Url is null ? Program(values) : Address(values),
+            new McpClientOptions
+            {
+                ClientInfo = new Implementation { Name = "AgentPlatform", Version = "1" },
+                InitializationTimeout = options.StartDurationMax,
+                Handlers = new McpClientHandlers { NotificationHandlers = [new(NotificationMethods.ToolListChangedNotification, (_, _) => ListChanged())] },
+            },
+            loggers,
+            ct);
+    }
+
+    private StdioClientTransport Program(IReadOnlyDictionary<string, string> values)
+    {
+        var folder = Path.Combine(options.Folder, name);
+        Directory.CreateDirectory(folder);
+
+        // Built from nothing: the gateway's own environment names the files of its secrets.
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["PATH"] = Environment.GetEnvironmentVariable("PATH"), ["HOME"] = folder, ["LANG"] = "C.UTF-8", ["TZ"] = "UTC",
+        };
+        foreach (var (variable, value) in entry.Env)
+        {
+            environment[variable] = Text(value, values);
+        }
+
+        return new StdioClientTransport(
+            new StdioClientTransportOptions
+            {
+                Name = name, Command = entry.Command!, Arguments = entry.Args, WorkingDirectory = entry.Cwd ?? folder, InheritEnvironmentVariables = false, EnvironmentVariables = environment,
+                StandardErrorLines = line => SaidAside(name, McpResult.Masked(line, values)),
+            },
+            loggers);
+    }
+
+    private HttpClientTransport Address(IReadOnlyDictionary<string, string> values)
+    {
+        // No redirects: they would carry the headers to somebody else.
+        var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = Timeout.InfiniteTimeSpan };
+        return new HttpClientTransport(
+            new HttpClientTransportOptions
+            {
+                Name = name, Endpoint = new Uri(entry.Url!), ConnectionTimeout = options.StartDurationMax,
+                AdditionalHeaders = entry.Headers.ToDictionary(h => h.Key, h => Text(h.Value, values), StringComparer.Ordinal),
+            },
+            http,
+            loggers,
+            ownsHttpClient: true);
+    }
+
+    private async Task<Dictionary<string, string>> Secrets(CancellationToken ct)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var secret in entry.Env.Values.Concat(entry.Headers.Values).Select(v => v.Secret).OfType<string>().Distinct(StringComparer.Ordinal))
+        {
+            values[secret] = await secrets.Reveal(secret, ct) ?? throw new InvalidOperationException($"it needs the secret '{secret}', which is not there; keep it with PUT /v1/secrets/{secret}");
+        }
+
+        return values;
+    }
+
+    private async Task<Dictionary<string, McpToolDefinition>> Offered(McpClient client, CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(options.StartDurationMax);
+        var offered = new Dictionary<string, McpToolDefinition>(StringComparer.Ordinal);
+        var all = await client.ListToolsAsync(cancellationToken: patience.Token);
+        foreach (var tool in all.Take(options.ToolsPerServerMax))
+        {
+            if (McpToolDefinition.Of(tool.ProtocolTool) is not { } definition || !offered.TryAdd(definition.Name, definition))
+            {
+                NotOffered(name, tool.Name.Length <= 200 ? tool.Name : tool.Name[..200]);
+            }
+        }
+
+        if (all.Count > options.ToolsPerServerMax)
+        {
+            TooMany(name, all.Count, options.ToolsPerServerMax);
+        }
+
+        return offered;
+    }
+
+    // Listed at once, so that a change is on record before anybody calls; whoever calls meanwhile waits for this list.
+    private ValueTask ListChanged()
+    {
+        lock (_gate)
+        {
+            _stale = true;
+        }
+
+        _ = Open(_life.Token).ContinueWith(
+            task => NotListed(name, task.Exception!.InnerException!.Message), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        return ValueTask.CompletedTask;
+    }
+
+    private string Failed(string why)
+    {
+        _failures++;
+        var pause = TimeSpan.FromTicks(Math.Min(options.RestartPauseMax.Ticks, options.RestartPauseMin.Ticks << Math.Min(_failures - 1, 20)));
+        _restartAt = time.GetUtcNow() + pause;
+        Died(name, why, pause);
+        return Trouble = why;
+    }
+
+    private static string Text(McpValue value, IReadOnlyDictionary<string, string> secrets) => value.Secret is { } secret ? value.Prefix + secrets[secret] : value.Text!;
+
+    [LoggerMessage(4201, LogLevel.Information, "MCP server {Server} is being started")]
+    private partial void Starting(string server);
+
+    [LoggerMessage(4202, LogLevel.Warning, "MCP server {Server} failed: {Why}; it rests for {Pause}")]
+    private partial void Died(string server, string why, TimeSpan pause);
+
+    [LoggerMessage(4203, LogLevel.Warning, "MCP server {Server} offers the tool {Tool} with a name, schema or text that cannot be used, or twice; it is left out")]
+    private partial void NotOffered(string server, string tool);
+
+    [LoggerMessage(4204, LogLevel.Warning, "MCP server {Server} offers {Count} tools; only the first {Max} are taken")]
+    private partial void TooMany(string server, int count, int max);
+
+    [LoggerMessage(4205, LogLevel.Debug, "MCP server {Server}: {Line}")]
+    private partial void SaidAside(string server, string line);
+
+    [LoggerMessage(4206, LogLevel.Warning, "The changed tools of MCP server {Server} could not be listed: {Why}; the next call tries again")]
+    private partial void NotListed(string server, string why);
+}

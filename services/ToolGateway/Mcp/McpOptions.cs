@@ -1,0 +1,38 @@
+namespace AgentPlatform.ToolGateway.Mcp;
+
+/// <summary>Bounds of what MCP servers may take.</summary>
+public sealed record McpOptions
+{
+    /// <summary>Folder in which each stdio server gets one of its own, as HOME and to start in.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Servers at the same time.</summary>
+    public int ServersMax { get; init; } = 100;
+
+    /// <summary>Tools of one server; the rest of its list is not offered.</summary>
+    public int ToolsPerServerMax { get; init; } = 500;
+
+    /// <summary>From the start of a server to the end of its handshake; a first start may have to fetch the program.</summary>
+    public TimeSpan StartDurationMax { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long one that lists tools waits for servers that have never been seen; their tools come with the next list.</summary>
+    public TimeSpan ListPatience { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long a call waits for a restart that is due; longer pauses are answered at once.</summary>
+    public TimeSpan RestartPatience { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The pause after the first failure; each further one doubles it.</summary>
+    public TimeSpan RestartPauseMin { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The longest pause.</summary>
+    public TimeSpan RestartPauseMax { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Time of one call.</summary>
+    public TimeSpan CallDurationMax { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Bytes of a result that travel in messages; a longer one becomes a file of the workspace.</summary>
+    public int ContentBytesMax { get; init; } = 96 * 1024;
+
+    /// <summary>Bytes of a result at all.</summary>
+    public int ResultBytesMax { get; init; } = 32 * 1024 * 1024;
+}
