@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Mcp;
