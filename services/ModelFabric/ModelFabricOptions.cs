@@ -40,6 +40,7 @@ public sealed record ModelFabricOptions
     public ScriptOptions Script { get; init; } = new();
     public UpstreamOptions Upstream { get; init; } = new();
     public BudgetOptions Budgets { get; init; } = new();
+    public RouterOptions Router { get; init; } = new();
 
     public sealed record ScriptOptions
     {
@@ -75,6 +76,27 @@ public sealed record ModelFabricOptions
 
         /// <summary>Off by default: a proxy named by the environment would take calls to local models off the machine.</summary>
         public bool UseSystemProxy { get; init; }
+    }
+
+    public sealed record RouterOptions
+    {
+        public int RoutesMax { get; init; } = 128;
+        public int CandidatesMax { get; init; } = 32;
+
+        /// <summary>Calls at the same time to a provider that has no bound of its own.</summary>
+        public int ConcurrentCallsMax { get; init; } = 256;
+
+        /// <summary>More calls than these do not wait for a place, they are refused at once.</summary>
+        public int CallsWaitingMax { get; init; } = 1024;
+
+        public TimeSpan WaitMax { get; init; } = TimeSpan.FromSeconds(30);
+
+        /// <summary>A provider is not asked for <see cref="CircuitOpen"/> when, of at least <see cref="CircuitCallsMin"/> calls within <see cref="CircuitSampling"/>, this share failed.</summary>
+        public double CircuitFailureRatio { get; init; } = 0.5;
+
+        public int CircuitCallsMin { get; init; } = 10;
+        public TimeSpan CircuitSampling { get; init; } = TimeSpan.FromSeconds(30);
+        public TimeSpan CircuitOpen { get; init; } = TimeSpan.FromSeconds(15);
     }
 
     public sealed record BudgetOptions
@@ -132,6 +154,13 @@ public sealed record ModelFabricOptions
                 .. Rule(options.AnswersKept > u.CallDurationMax, $"AnswersKept must exceed Upstream:CallDurationMax ({options.AnswersKept}, {u.CallDurationMax})"),
                 .. Rule(options.ProvidersFreshFor >= TimeSpan.Zero, $"ProvidersFreshFor must not be negative ({options.ProvidersFreshFor})"),
                 .. Rule(u.RetriesMax is >= 0 and <= 10, $"Upstream:RetriesMax must lie between 0 and 10 ({u.RetriesMax})"),
+                .. Positive("Router:ConcurrentCallsMax", options.Router.ConcurrentCallsMax),
+                .. Positive("Router:CallsWaitingMax", options.Router.CallsWaitingMax),
+                .. Rule(options.Router.WaitMax > TimeSpan.Zero, $"Router:WaitMax must be positive ({options.Router.WaitMax})"),
+                .. Rule(options.Router.CircuitFailureRatio is > 0 and <= 1, $"Router:CircuitFailureRatio must lie between 0 and 1 ({options.Router.CircuitFailureRatio})"),
+                .. Rule(options.Router.CircuitCallsMin >= 2, $"Router:CircuitCallsMin must be at least 2 ({options.Router.CircuitCallsMin})"),
+                .. Rule(Half(options.Router.CircuitSampling) && Half(options.Router.CircuitOpen),
+                    $"Router:CircuitSampling and CircuitOpen must lie between 0.5 s and a day ({options.Router.CircuitSampling}, {options.Router.CircuitOpen})"),
                 .. Positive("Budgets:AnswerTokensReserved", options.Budgets.AnswerTokensReserved),
                 .. Positive("Budgets:MediaTokensReserved", options.Budgets.MediaTokensReserved),
                 .. Rule(options.Budgets.ReservationsKept > u.CallDurationMax,
@@ -143,6 +172,8 @@ public sealed record ModelFabricOptions
             ];
             return wrong.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(wrong.Select(text => $"{Section}:{text}"));
         }
+
+        private static bool Half(TimeSpan span) => span >= TimeSpan.FromSeconds(0.5) && span <= TimeSpan.FromDays(1);
 
         private static string[] Positive(string option, int value) => Rule(value > 0, $"{option} must be positive ({value})");
 

@@ -4,6 +4,7 @@ using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.ModelFabric.Routing;
 using AgentPlatform.ModelFabric.Scripted;
 using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ModelFabric.Telemetry;
@@ -39,6 +40,9 @@ public static class ModelFabricRoutes
         services.AddSingleton<ModelRouter>();
         services.AddSingleton<HoldBudgets>();
         services.AddSingleton<TryProvider>();
+        services.AddSingleton<ProviderHealth>();
+        services.AddSingleton<PlanCall>();
+        services.AddSingleton<TryCandidates>();
         services.AddSingleton<FabricTelemetry>();
         services.AddSingleton<AnswerCall>();
         services.AddSingleton<IStartupFilter, AcceptApiKeyHeader>();
@@ -50,10 +54,11 @@ public static class ModelFabricRoutes
     public static WebApplicationBuilder AddModelFabricStore(this WebApplicationBuilder builder)
     {
         builder.AddStoreAndBus(
-            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent)), static (_, _) => { },
+            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent), typeof(RouteEvent)), static (_, _) => { },
             EventProviderStore.Schema, EventModelCallLog.Schema, PostgresBudgetLedger.Schema);
         builder.Services.AddSingleton<IProviderStore, EventProviderStore>();
         builder.Services.AddSingleton<ISettingStore<Budget>>(services => Settings(services, BudgetStreams.Kind, static options => options.Budgets.BudgetsMax));
+        builder.Services.AddSingleton<ISettingStore<Routing.Route>>(services => Settings(services, RouteStreams.Kind, static options => options.Router.RoutesMax));
         builder.Services.AddSingleton<IBudgetLedger, PostgresBudgetLedger>();
         builder.Services.AddSingleton<EventModelCallLog>();
         builder.Services.AddSingleton<IModelCallLog>(services => services.GetRequiredService<EventModelCallLog>());
@@ -91,12 +96,19 @@ public static class ModelFabricRoutes
         budgets.MapGet("{name}", ListBudgets.One).RequireAuthorization(Access.Operate);
         budgets.MapPut("{name}", PutBudget.Handle).RequireAuthorization(Access.Own);
         budgets.MapDelete("{name}", RemoveBudget.Handle).RequireAuthorization(Access.Own);
+        var routes = app.MapGroup("/admin/routes");
+        routes.MapGet("", ListRoutes.All).RequireAuthorization(Access.Operate);
+        routes.MapGet("{name}", ListRoutes.One).RequireAuthorization(Access.Operate);
+        routes.MapPut("{name}", PutRoute.Handle).RequireAuthorization(Access.Own);
+        routes.MapDelete("{name}", ListRoutes.Remove).RequireAuthorization(Access.Own);
+        routes.MapPost("explain", ExplainRoute.Handle).RequireAuthorization(Access.Operate);
         app.MapGet("/admin/calls", ListCalls.Handle).RequireAuthorization(Access.Operate);
 
         var admin = app.MapGroup("/admin/providers");
         admin.MapGet("", ListProviders.All).RequireAuthorization(Access.Operate);
         admin.MapGet("{name}", ListProviders.One).RequireAuthorization(Access.Operate);
         admin.MapPut("{name}", PutProvider.Handle).RequireAuthorization(Access.Own);
+        admin.MapPost("{name}/test", TestProvider.Handle).RequireAuthorization(Access.Operate);
         admin.MapDelete("{name}", RemoveProvider.Handle).RequireAuthorization(Access.Own);
         return app;
     }

@@ -1,4 +1,5 @@
 using AgentPlatform.Benchmarks.Messaging;
+using AgentPlatform.Benchmarks.Models;
 using AgentPlatform.Benchmarks.Store;
 using AgentPlatform.Benchmarks.Tokens;
 
@@ -16,6 +17,7 @@ internal static class AllBenchmarks
         ["projection"] = ProjectionVisible.Run,
         ["publish-handle"] = PublishHandle.Run,
         ["tokens"] = TokenCounting.Run,
+        ["gateway"] = GatewayLatency.Run,
         ["million"] = MillionMessages.Run,
     };
 

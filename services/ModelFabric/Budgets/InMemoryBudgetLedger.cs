@@ -23,7 +23,7 @@ public sealed class InMemoryBudgetLedger : IBudgetLedger
             {
                 var standing = _entries.Values.Where(entry => entry.Counter == counter).ToArray();
                 var (tokens, money) = (budget.TokensMax - standing.Sum(entry => entry.Tokens), budget.MoneyMax - standing.Sum(entry => entry.Money));
-                if (tokens < wanted.Tokens || money < wanted.Money || money <= 0)
+                if (tokens < wanted.Tokens || wanted.Money > 0 && money < wanted.Money)
                 {
                     return Task.FromResult<BudgetRefusal?>(new BudgetRefusal(budget, counter, tokens, money));
                 }

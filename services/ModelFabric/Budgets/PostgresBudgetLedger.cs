@@ -62,7 +62,8 @@ public sealed class PostgresBudgetLedger(PostgresEventStore store) : IBudgetLedg
                 select k.tokens + coalesce(sum(e.tokens), 0), k.money + coalesce(sum(e.money), 0) into used_tokens, used_money
                 from ap_budget_counters k left join ap_budget_entries e on e.counter = k.counter
                 where k.counter = counters[n] group by k.tokens, k.money;
-                if tokens_max[n] - used_tokens < want_tokens or money_max[n] - used_money < want_money or money_max[n] - used_money <= 0 then
+                -- What costs nothing is not stopped by a budget in money, however much of that is gone.
+                if tokens_max[n] - used_tokens < want_tokens or want_money > 0 and money_max[n] - used_money < want_money then
                     return query select counters[n], tokens_max[n] - used_tokens, money_max[n] - used_money;
                     return;
                 end if;

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Routing;
 using AgentPlatform.ModelFabric.Telemetry;
 using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Wire;
@@ -13,7 +14,7 @@ namespace AgentPlatform.ModelFabric.Calls;
 /// however it ends.
 /// </summary>
 public sealed partial class AnswerCall(
-    ModelRouter router, TryProvider provider, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
+    PlanCall router, TryCandidates candidates, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
     IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<AnswerCall> logger)
 {
     private const string JsonType = "application/json";
@@ -26,7 +27,10 @@ public sealed partial class AnswerCall(
         var origin = CallHeaders.Origin(http);
         var workspace = CallHeaders.Workspace(http.Request);
         var request = format.Scan(await ReadBody.From(http, options.Value.RequestBytesMax, ct), http.Request.ContentType) with { Headers = CallHeaders.Passed(http.Request, format) };
-        var route = await router.Find(request.Model, workspace, ct);
+        var now = time.GetUtcNow();
+        var id = Guid.CreateVersion7(now);
+        var estimate = new Lazy<RequestEstimate>(() => EstimateRequest.Of(request, request.Model, options.Value.Budgets.MediaTokensReserved));
+        var plan = await router.For(request, estimate, key: origin.Run ?? id.ToString(), CallHeaders.IsLocalOnly(http.Request), workspace, ct);
         var requestHash = Convert.ToHexStringLower(SHA256.HashData(request.Body.Span));
 
         // A stream is not repeated from the record: its client has seen part of it, and only it knows which part.
@@ -38,20 +42,17 @@ public sealed partial class AnswerCall(
             return;
         }
 
-        var now = time.GetUtcNow();
-        var estimate = new Lazy<RequestEstimate>(() => EstimateRequest.Of(request, request.Model, options.Value.Budgets.MediaTokensReserved));
-        var call = new ModelCall(Guid.CreateVersion7(now), request, route.Model, workspace, now, estimate);
+        var call = new ModelCall(id, request, plan.Candidates[0].Model, workspace, now, estimate);
         http.Response.Headers[CallHeaders.Call] = http.Response.Headers[format.RequestIdHeader] = call.Id.ToString();
-        await Answer(http, call, route, origin, requestHash, repeatable, ct);
+        await Answer(http, call, plan, origin, requestHash, repeatable, ct);
     }
 
-    private async Task Answer(HttpContext http, ModelCall call, ModelRoute route, CallOrigin origin, string requestHash, bool repeatable, CancellationToken ct)
+    private async Task Answer(HttpContext http, ModelCall call, CallPlan plan, CallOrigin origin, string requestHash, bool repeatable, CancellationToken ct)
     {
         var (startedAt, started) = (time.GetUtcNow(), time.GetTimestamp());
-        using var activity = FabricTelemetry.Start(route, call.Request.Format.Operation, origin);
-        using var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
-        var attempt = await provider.Try(call, route, origin, sink, ct);
-        var failure = attempt.Failure;
+        using var activity = FabricTelemetry.Start(plan.Candidates[0], call.Request.Format.Operation, origin);
+        using var outcome = await candidates.Run(http, call, plan, origin, started, ct);
+        var (attempt, sink, failure, route) = (outcome.Attempt, outcome.Sink, outcome.Attempt.Failure, outcome.Attempt.Route);
         var record = new ModelCallRecord
         {
             Id = call.Id,
@@ -67,6 +68,8 @@ public sealed partial class AnswerCall(
             FinishReason = sink.Observed.FinishReason,
             Usage = attempt.Usage,
             Cost = attempt.Settlement?.Money,
+            UpstreamModel = plan.Route is null ? null : route.Model,
+            Before = outcome.Before.Count == 0 ? null : [.. outcome.Before],
             RequestSha256 = requestHash,
             ResponseSha256 = sink.Sha256,
             ErrorClass = failure?.ErrorClass ?? sink.Observed.ErrorInAnswer,

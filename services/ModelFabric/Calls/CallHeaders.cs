@@ -19,6 +19,12 @@ public static class CallHeaders
     /// <summary>On an answer: hints of the request, such as where to cache, that the provider's format has no place for.</summary>
     public const string NotCarried = "x-agentplatform-not-carried";
 
+    /// <summary>On the answer of a route: which model answered, <c>provider/model</c>.</summary>
+    public const string Model = "x-agentplatform-model";
+
+    /// <summary>On a request: <c>true</c> when it must not leave this machine.</summary>
+    public const string LocalOnly = "x-agentplatform-local-only";
+
     private const int LengthMax = 255;
 
     public static CallOrigin Origin(HttpContext http) => new(
@@ -28,6 +34,13 @@ public static class CallHeaders
     public static Guid? Workspace(HttpRequest request) => Text(request, WorkspaceHeader) is not { } text
         ? null
         : Guid.TryParseExact(text, "D", out var id) ? id : throw ModelCallException.Invalid("invalid_workspace", $"The header {WorkspaceHeader} must be a GUID with dashes.");
+
+    public static bool IsLocalOnly(HttpRequest request) => Text(request, LocalOnly) switch
+    {
+        null or "false" => false,
+        "true" => true,
+        _ => throw ModelCallException.Invalid("invalid_header", $"The header {LocalOnly} must be true or false."),
+    };
 
     /// <summary>Headers that belong to the caller's wire format and go to a provider of the same.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> Passed(HttpRequest request, WireFormat format) =>

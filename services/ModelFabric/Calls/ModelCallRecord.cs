@@ -26,12 +26,21 @@ public sealed record ModelCallRecord
 
     /// <summary>By the price of that day; null when none is known.</summary>
     public decimal? Cost { get; init; }
+    /// <summary>The model's name at the provider where the caller named a route.</summary>
+    public string? UpstreamModel { get; init; }
+
+    /// <summary>The candidates that failed before; null when the first one counted.</summary>
+    public CallAttempt[]? Before { get; init; }
+
     public required string RequestSha256 { get; init; }
     public string? ResponseSha256 { get; init; }
 
     /// <summary>Null when the call was answered in full.</summary>
     public string? ErrorClass { get; init; }
 }
+
+/// <summary>A candidate that was asked and left.</summary>
+public sealed record CallAttempt(string Provider, string Model, string ErrorClass, double Milliseconds);
 
 /// <summary>An answer that can be given again.</summary>
 public sealed record RecordedAnswer(Guid CallId, string RequestSha256, ReadOnlyMemory<byte> Body);

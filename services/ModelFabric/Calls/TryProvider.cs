@@ -1,5 +1,6 @@
 using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Routing;
 using AgentPlatform.ModelFabric.Wire;
 
 namespace AgentPlatform.ModelFabric.Calls;
@@ -11,7 +12,7 @@ namespace AgentPlatform.ModelFabric.Calls;
 public sealed record Attempt(ModelRoute Route, ModelCallException? Failure, TokenUsage? Usage, Settlement? Settlement);
 
 /// <summary>One attempt: set aside what it may cost, ask, and reckon what it did cost. It never throws; every way it can end is an <see cref="Attempt"/>.</summary>
-public sealed partial class TryProvider(HoldBudgets budgets, ILogger<TryProvider> logger)
+public sealed partial class TryProvider(HoldBudgets budgets, ProviderHealth health, TimeProvider time, ILogger<TryProvider> logger)
 {
     public const int ClientClosedRequest = 499;
 
@@ -24,13 +25,14 @@ public sealed partial class TryProvider(HoldBudgets budgets, ILogger<TryProvider
 
     private readonly ILogger _logger = logger;
 
-    public async Task<Attempt> Try(ModelCall call, ModelRoute route, CallOrigin origin, AnswerSink sink, CancellationToken ct)
+    public async Task<Attempt> Try(ModelCall call, ModelRoute route, CallOrigin origin, AnswerSink sink, TimeSpan? firstTokenWithin, CancellationToken ct)
     {
         BudgetHold? hold = null;
         var failure = await Caught(call, async () =>
         {
+            using var place = await health.Enter(route, origin.Principal, ct);
             hold = await budgets.Reserve(call, route, origin, ct);
-            await route.Answer(call, sink, ct);
+            await health.Ask(route, token => Ask(call, route, sink, firstTokenWithin, token), ct);
         }, ct);
         if (hold is null)
         {
@@ -40,6 +42,33 @@ public sealed partial class TryProvider(HoldBudgets budgets, ILogger<TryProvider
             : failure is not null && MayCost.Contains(failure.ErrorClass) ? new TokenUsage(call.Estimate.Value.Input, 0, Estimated: true)
             : null;
         return new Attempt(route, failure, usage, hold.Settle(usage, failed: failure is not null || sink.Observed.ErrorInAnswer is not null));
+    }
+
+    private async Task Ask(ModelCall call, ModelRoute route, AnswerSink sink, TimeSpan? within, CancellationToken ct)
+    {
+        if (within is not { } patience)
+        {
+            await route.Answer(call, sink, ct);
+            return;
+        }
+        using var slow = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        // Disposed before its source: a timer that is just going off is waited for.
+        await using var timer = time.CreateTimer(_ =>
+        {
+            if (sink.GiveUp())
+            {
+                slow.Cancel();
+            }
+        }, null, patience, Timeout.InfiniteTimeSpan);
+        try
+        {
+            await route.Answer(call, sink, slow.Token);
+        }
+        catch (OperationCanceledException) when (slow.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            throw ModelCallException.Upstream("upstream_timeout", $"Provider '{route.Provider}' began no answer within {patience.TotalSeconds:0.###} s, and the route has another (firstTokenWithinSeconds).",
+                StatusCodes.Status504GatewayTimeout);
+        }
     }
 
     private async Task<ModelCallException?> Caught(ModelCall call, Func<Task> attempt, CancellationToken ct)

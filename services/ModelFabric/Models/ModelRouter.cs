@@ -1,5 +1,6 @@
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
+using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ModelFabric.Tokens;
 using AgentPlatform.ModelFabric.Upstream;
 using AgentPlatform.ModelFabric.Wire;
@@ -33,9 +34,14 @@ public sealed record ModelRoute(string Provider, string Kind, string Model, Func
 public sealed record ModelListing(string Id, string OwnedBy);
 
 /// <summary>Finds the provider of a model id, <c>provider/model</c>; the model's part may itself contain slashes.</summary>
-public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts, AnswerFromScript scripted, ForwardCall forward, IOptions<ModelFabricOptions> options)
+public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts, AnswerFromScript scripted, ForwardCall forward, ISettingStore<Routing.Route> routes, IOptions<ModelFabricOptions> options)
 {
-    public async Task<ModelRoute> Find(string id, Guid? workspace, CancellationToken ct)
+    /// <summary>Who owns a route in the lists of models.</summary>
+    public const string RouteOwner = "route";
+
+    public async Task<ModelRoute> Find(string id, Guid? workspace, CancellationToken ct) => await TryFind(id, workspace, ct) ?? throw await NotFound(id, workspace, ct);
+
+    public async Task<ModelRoute?> TryFind(string id, Guid? workspace, CancellationToken ct)
     {
         var slash = id.IndexOf('/', StringComparison.Ordinal);
         if (slash > 0 && slash < id.Length - 1)
@@ -53,14 +59,15 @@ public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts
                 return new ModelRoute(provider, entry.Kind, model, (call, sink, token) => forward.Answer(entry, call, sink, token)) { Entry = entry };
             }
         }
-        throw await NotFound(id, workspace, ct);
+        return null;
     }
 
     public async Task<IReadOnlyList<ModelListing>> List(Guid? workspace, CancellationToken ct)
     {
         var declared = (await providers.All(ct)).SelectMany(provider => provider.Models.Select(model => new ModelListing($"{provider.Name}/{model}", provider.Name)));
         var written = scripts.Names(workspace).Select(name => new ModelListing($"{ProviderKind.Scripted}/{name}", ProviderKind.Scripted));
-        return [.. declared.Concat(written).OrderBy(model => model.Id, StringComparer.Ordinal).Take(options.Value.ModelsListedMax)];
+        var named = (await routes.All(ct)).Select(route => new ModelListing(route.Name, RouteOwner));
+        return [.. declared.Concat(written).Concat(named).OrderBy(model => model.Id, StringComparer.Ordinal).Take(options.Value.ModelsListedMax)];
     }
 
     private async Task<ModelCallException> NotFound(string id, Guid? workspace, CancellationToken ct)
@@ -70,6 +77,6 @@ public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts
         var more = known.Count > named.Length ? $" and {known.Count - named.Length} more (GET /v1/models)" : "";
         var remedy = known.Count == 0 ? "There are none yet: add a provider with PUT /admin/providers/NAME or a script." : $"There are: {string.Join(", ", named)}{more}.";
         var shown = id.Length <= 200 ? id : id[..200] + "…";
-        return ModelCallException.Invalid("model_not_found", $"The model '{shown}' does not exist; an id is provider/model. {remedy}", "model", StatusCodes.Status404NotFound);
+        return ModelCallException.Invalid("model_not_found", $"The model '{shown}' does not exist; an id is provider/model or the name of a route. {remedy}", "model", StatusCodes.Status404NotFound);
     }
 }

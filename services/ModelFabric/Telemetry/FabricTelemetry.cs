@@ -46,7 +46,11 @@ public sealed class FabricTelemetry : IDisposable
         {
             activity?.SetTag("gen_ai.response.finish_reasons", new[] { reason });
         }
-        activity?.SetTag("gen_ai.response.model", record.ResponseModel)
+        // Of a route the one that counted in the end, which need not be the one the span began with.
+        activity?.SetTag("gen_ai.provider.name", route.Kind)
+            .SetTag("gen_ai.request.model", route.Model)
+            .SetTag("agentplatform.provider", route.Provider)
+            .SetTag("gen_ai.response.model", record.ResponseModel)
             .SetTag("gen_ai.usage.input_tokens", record.Usage?.Input)
             .SetTag("gen_ai.usage.output_tokens", record.Usage?.Output)
             .SetTag("error.type", record.ErrorClass);

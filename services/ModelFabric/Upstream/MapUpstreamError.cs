@@ -21,6 +21,7 @@ public static class MapUpstreamError
                 $"Provider '{provider}' refused the request with {(int)status}. Check its key and what the account may use: PUT /admin/providers/{provider}."),
             429 => new ModelCallException(429, new CallError(Said(provider, 429, said), "rate_limit_error", null, "rate_limit_exceeded"), retryAfter),
             404 => ModelCallException.Invalid("model_not_found", Said(provider, 404, said), "model", StatusCodes.Status404NotFound),
+            400 or 413 or 422 when IsOverflow(said, body) => ModelCallException.Invalid("context_length_exceeded", Said(provider, (int)status, said), "messages", (int)status),
             400 or 413 or 422 => ModelCallException.Invalid("provider_rejected_request", Said(provider, (int)status, said), status: (int)status),
             503 => new ModelCallException(503, new CallError(Said(provider, 503, said), "api_error", null, "upstream_unavailable"), retryAfter),
             _ => ModelCallException.Upstream("upstream_error", Said(provider, (int)status, said)),
@@ -30,6 +31,13 @@ public static class MapUpstreamError
     /// <summary>Some providers repeat the key in their messages.</summary>
     public static string Redacted(string text, Secret? key) =>
         key is { IsEmpty: false } ? text.Replace(key.Reveal(), "[key]", StringComparison.Ordinal) : text;
+
+    /// <summary>OpenAI has a code for it; the others say it in words of their own.</summary>
+    private static bool IsOverflow(string said, ReadOnlySpan<byte> body) =>
+        body.IndexOf("context_length_exceeded"u8) >= 0 || Overflows.Any(words => said.Contains(words, StringComparison.OrdinalIgnoreCase));
+
+    private static readonly string[] Overflows =
+        ["maximum context length", "context window", "context length", "context size", "prompt is too long", "input token count", "too many input tokens", "input is too long"];
 
     private static string Said(string provider, int status, string said) => $"Provider '{provider}' answered {status}: {said}";
 

@@ -31,6 +31,7 @@ public sealed class UpstreamClient : IDisposable
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = _options.UseSystemProxy,
+            Proxy = _options.UseSystemProxy ? new LocalStaysLocal(HttpClient.DefaultProxy) : null,
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = _options.ConnectTimeout,
             MaxConnectionsPerServer = _options.ConnectionsPerServerMax,

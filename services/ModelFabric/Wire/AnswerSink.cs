@@ -13,6 +13,9 @@ namespace AgentPlatform.ModelFabric.Wire;
 /// </summary>
 public sealed class AnswerSink : IDisposable
 {
+    private const int Undecided = 0;
+    private const int Begun = 1;
+    private const int GivenUp = 2;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private readonly EventBytes _events = new();
     private readonly HttpResponse _response;
@@ -22,6 +25,7 @@ public sealed class AnswerSink : IDisposable
     private readonly AnswerObserver _observer;
     private (AnswerReader From, AnswerWriter To)? _translation;
     private bool _hasBytes;
+    private int _fate;
 
     public AnswerSink(HttpResponse response, WireFormat format, TimeProvider time, long startedAt)
     {
@@ -50,6 +54,9 @@ public sealed class AnswerSink : IDisposable
 
     public string? Sha256 => _hasBytes ? Convert.ToHexStringLower(_hash.GetCurrentHash()) : null;
 
+    /// <summary>Nobody waits for this answer any more, because another candidate is asked; false when it has begun.</summary>
+    public bool GiveUp() => Interlocked.CompareExchange(ref _fate, GivenUp, Undecided) == Undecided;
+
     /// <summary>From here on the provider speaks another format than the caller.</summary>
     /// <param name="from">Takes its answer apart.</param>
     /// <param name="to">Puts the caller's together.</param>
@@ -57,6 +64,7 @@ public sealed class AnswerSink : IDisposable
     public void Translate(AnswerReader from, AnswerWriter to, IReadOnlyList<string> leftBehind)
     {
         _translation = (from, to);
+        _response.Headers.Remove(CallHeaders.NotCarried);
         if (leftBehind.Count > 0)
         {
             _response.Headers[CallHeaders.NotCarried] = string.Join(", ", leftBehind);
@@ -66,6 +74,7 @@ public sealed class AnswerSink : IDisposable
     /// <exception cref="JsonException">The bytes are no answer.</exception>
     public void Whole(ReadOnlyMemory<byte> json)
     {
+        Begin();
         var answer = json;
         if (_translation is { } between)
         {
@@ -87,6 +96,7 @@ public sealed class AnswerSink : IDisposable
 
     public async ValueTask BeginStream(CancellationToken ct)
     {
+        Begin();
         Streaming = true;
         _response.StatusCode = StatusCodes.Status200OK;
         _response.ContentType = "text/event-stream; charset=utf-8";
@@ -186,6 +196,14 @@ public sealed class AnswerSink : IDisposable
     public void NoteFirstToken() => FirstTokenMilliseconds ??= _time.GetElapsedTime(_startedAt).TotalMilliseconds;
 
     public void Dispose() => _hash.Dispose();
+
+    private void Begin()
+    {
+        if (Interlocked.CompareExchange(ref _fate, Begun, Undecided) == GivenUp)
+        {
+            throw new OperationCanceledException("Another candidate is asked.");
+        }
+    }
 
     private void Hash(ReadOnlySpan<byte> bytes)
     {

@@ -48,6 +48,18 @@ public abstract class BudgetLedgerCompliance
     }
 
     [Fact]
+    public async Task What_costs_nothing_goes_on_when_the_money_is_spent()
+    {
+        var ledger = await Empty();
+        var all = Take(1, 1m, Coins);
+        Assert.Null(await ledger.Reserve(all, Ct));
+        await ledger.Settle(Used(all, 1, 1.2m), Ct);
+
+        Assert.Equal(-0.2m, (await ledger.Reserve(Take(1, 0.001m, Coins), Ct))!.MoneyLeft);
+        Assert.Null(await ledger.Reserve(Take(1, 0, Coins), Ct));
+    }
+
+    [Fact]
     public async Task A_reservation_that_nobody_settled_is_free_after_its_time_and_a_late_settlement_counts_all_the_same()
     {
         var ledger = await Empty();

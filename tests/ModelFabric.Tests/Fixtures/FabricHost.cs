@@ -75,7 +75,8 @@ public sealed class FabricHost : IAsyncDisposable
         if (durable is null)
         {
             builder.Services.AddSingleton<IProviderStore, InMemoryProviderStore>();
-            builder.Services.AddSingleton<IBudgetLedger, InMemoryBudgetLedger>().AddSingleton<ISettingStore<Budget>, InMemorySettings<Budget>>();
+            builder.Services.AddSingleton<IBudgetLedger, InMemoryBudgetLedger>().AddSingleton<ISettingStore<Budget>, InMemorySettings<Budget>>()
+                .AddSingleton<ISettingStore<ModelFabric.Routing.Route>, InMemorySettings<ModelFabric.Routing.Route>>();
             builder.Services.AddSingleton<RecordedCalls>().AddSingleton<IModelCallLog>(services => services.GetRequiredService<RecordedCalls>());
         }
         else

@@ -3,6 +3,7 @@ using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Providers;
+using AgentPlatform.ModelFabric.Routing;
 using AgentPlatform.Testing.Streams;
 
 namespace AgentPlatform.ModelFabric.Tests.Streams;
@@ -10,7 +11,7 @@ namespace AgentPlatform.ModelFabric.Tests.Streams;
 /// <summary>Providers and calls of the past, read by today's code. How to record: <see cref="RecordedStreams"/>.</summary>
 public sealed class RecordedStreamsTests
 {
-    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent)), Folder());
+    private static readonly RecordedStreams Recorded = new(EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent), typeof(RouteEvent)), Folder());
 
     private static readonly ModelCallRecord Answered = new()
     {
@@ -26,6 +27,14 @@ public sealed class RecordedStreamsTests
     };
 
     private static readonly ModelCallRecord Priced = Answered with { Usage = new TokenUsage(7, 3, Estimated: false, CacheRead: 4, CacheWrite: 2), Cost = 0.0021m };
+
+    private static readonly ModelCallRecord Routed = Failed with
+    {
+        Id = Guid.Parse("0199e0a4-0000-7000-8000-000000000008"), Model = "auto", UpstreamModel = "small", Before = [new CallAttempt("far", "large", "upstream_timeout", 12.5)],
+    };
+
+    private static readonly RouteEvent Led = RouteEvent.RouteSet.From(
+        new ModelFabric.Routing.Route("auto", [new RouteCandidate("local/small", 3, 0), new RouteCandidate("far/large")], LocalOnly: true, 1.5m, 10m, 2.5), "ann");
 
     private static readonly ModelCard Card = new()
     {
@@ -44,6 +53,9 @@ public sealed class RecordedStreamsTests
         { "provider-2026-11-with-cards", [Set with { Preset = "ollama", Cards = [Card], ConcurrentCallsMax = 4 }] },
         { "budget-2026-11-present", [Budgeted] },
         { "budget-2026-11-removed", [Budgeted, new BudgetEvent.BudgetRemoved("team", "ann")] },
+        { "route-2026-11-present", [Led] },
+        { "route-2026-11-removed", [Led, new RouteEvent.RouteRemoved("auto", "ann")] },
+        { "model-call-2026-11-routed", [ModelCallEvent.ModelCalled.Of(Routed)] },
         { "model-call-2026-11-priced", [ModelCallEvent.ModelCalled.Of(Priced)] },
         { "model-call-2026-11-answered", [ModelCallEvent.ModelCalled.Of(Answered)] },
         { "model-call-2026-11-failed", [ModelCallEvent.ModelCalled.Of(Failed)] },
@@ -60,8 +72,11 @@ public sealed class RecordedStreamsTests
     public void Budgets_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(BudgetStreams.Stream));
 
     [Fact]
+    public void Routes_of_the_past_fold_to_the_states_they_had() => Assert.Empty(Recorded.Changes(RouteStreams.Stream));
+
+    [Fact]
     public void Calls_of_the_past_are_the_records_they_were() =>
-        Assert.Equal([Answered, Failed, Priced], Recorded.Files("model-call-2026-11").Select(file => ((ModelCallEvent.ModelCalled)Assert.Single(Recorded.Read(file))).ToRecord()));
+        Assert.Equivalent(new[] { Answered, Failed, Priced, Routed }, Recorded.Files("model-call-2026-11").Select(file => ((ModelCallEvent.ModelCalled)Assert.Single(Recorded.Read(file))).ToRecord()), strict: true);
 
     [Fact]
     public void Every_kind_of_event_stands_in_a_recorded_stream_and_is_read_without_loss() => Assert.Empty(Recorded.Missing().Concat(Recorded.Losses()));

@@ -1,0 +1,75 @@
+using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Calls;
+using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Wire;
+
+namespace AgentPlatform.ModelFabric.Routing;
+
+/// <summary>The attempt that counts, and those before it.</summary>
+public sealed record Outcome(Attempt Attempt, AnswerSink Sink, IReadOnlyList<CallAttempt> Before) : IDisposable
+{
+    public void Dispose() => Sink.Dispose();
+}
+
+/// <summary>Asks one candidate after the other until one answers. Once a byte went to the caller nobody else is asked.</summary>
+public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger ledger, TimeProvider time, ILogger<TryCandidates> logger)
+{
+    private static readonly TimeSpan SettleDurationMax = TimeSpan.FromSeconds(15);
+
+    /// <summary>Failures that say nothing about how another candidate would do.</summary>
+    private static readonly HashSet<string> FallsBack =
+    [
+        "upstream_unreachable", "upstream_timeout", "upstream_disconnected", "upstream_error", "upstream_unavailable", "rate_limit_exceeded", "provider_busy", "provider_circuit_open",
+        "provider_refused_key", "provider_key_unavailable", "context_length_exceeded", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
+        "upstream_answer_too_large", "upstream_echoed_key", "error_in_stream", "answer_not_carried", "not_carried", "model_not_found", "budget_exhausted", "price_unknown",
+    ];
+
+    private readonly ILogger _logger = logger;
+
+    public async Task<Outcome> Run(HttpContext http, ModelCall call, CallPlan plan, CallOrigin origin, long started, CancellationToken ct)
+    {
+        var before = new List<CallAttempt>();
+        for (var n = 0; ; n++)
+        {
+            var (route, isLast, asked) = (plan.Candidates[n], n == plan.Candidates.Count - 1, time.GetTimestamp());
+            if (plan.Route is not null)
+            {
+                http.Response.Headers[CallHeaders.Model] = $"{route.Provider}/{route.Model}";
+            }
+            var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
+            var attempt = await provider.Try(call with { Model = route.Model }, route, origin, sink, isLast ? null : plan.FirstTokenWithin, ct);
+            if (isLast || attempt.Failure is not { } failure || sink.Streaming || !FallsBack.Contains(failure.ErrorClass))
+            {
+                return new Outcome(attempt, sink, before);
+            }
+            sink.Dispose();
+            before.Add(new CallAttempt(route.Provider, route.Model, failure.ErrorClass, time.GetElapsedTime(asked).TotalMilliseconds));
+            FellBack(call.Id, plan.Route ?? call.Request.Model, $"{route.Provider}/{route.Model}", failure.ErrorClass);
+            await Settle(call, attempt.Settlement);
+        }
+    }
+
+    /// <summary>At once and by itself: the budgets must have it back before the next candidate reserves.</summary>
+    private async Task Settle(ModelCall call, Settlement? settlement)
+    {
+        if (settlement is null)
+        {
+            return;
+        }
+        using var patience = new CancellationTokenSource(SettleDurationMax, time);
+        try
+        {
+            await ledger.Settle(settlement, patience.Token);
+        }
+        catch (Exception lost) when (lost is not OutOfMemoryException)
+        {
+            UsageLost(lost, call.Id, settlement.Provider);
+        }
+    }
+
+    [LoggerMessage(4221, LogLevel.Information, "Call {Call} to route {Route}: {Candidate} failed as {ErrorClass}, the next is asked")]
+    private partial void FellBack(Guid call, string route, string candidate, string errorClass);
+
+    [LoggerMessage(4222, LogLevel.Error, "What call {Call} used at {Provider} could not be stored; budgets hold it as reserved until it expires, usage misses it")]
+    private partial void UsageLost(Exception exception, Guid call, string provider);
+}
