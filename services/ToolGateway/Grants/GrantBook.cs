@@ -42,7 +42,7 @@ public sealed class GrantBook(IEventStore store, DecisionWriter writer, TimeProv
         }
 
         var given = new GrantEvent.Given(id, request.Scope, request.Because, by, now, request.ExpiresAt, request.UsesMax, request.Parent);
-        var (_, version) = await writer.Write(Grant.Kind, id.ToString(), known => known.Known is null ? ([given], []) : ([], []), static _ => { }, ct);
+        await writer.Write(Grant.Kind, id.ToString(), known => known.Known is null ? ([given], []) : ([], []), static _ => { }, ct);
         return (await Get(id, ct)).View(now);
     }
 

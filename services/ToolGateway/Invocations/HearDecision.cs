@@ -21,7 +21,7 @@ internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBo
     {
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(context);
-        if (message.Arguments is not null && (await store.Aggregate(Invocation.Kind, message.Request.ToString(), ct)).State is Invocation.Known { Request.ToolId: var tool })
+        if (message.Decision == Decision.Approve && (await store.Aggregate(Invocation.Kind, message.Request.ToString(), ct)).State is Invocation.Known { Request.ToolId: var tool })
         {
             await mcp.Ready(tool, ct);
         }
@@ -65,19 +65,18 @@ internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBo
         }
 
         var edited = message.Arguments is { } arguments ? call with { Arguments = arguments } : null;
-        if (edited is not null)
+        var tool = registry.Find(waiting.Request.ToolId);
+        if (edited is not null && (tool is null || registry.Misfit(waiting.Request.ToolId, edited.Arguments) is not null))
         {
-            var tool = registry.Find(waiting.Request.ToolId);
-            if (tool is null || registry.Misfit(waiting.Request.ToolId, edited.Arguments) is { } misfit && misfit.Length > 0)
-            {
-                return Refuse($"{message.DecidedBy} approved it with arguments that do not fit the schema of {waiting.Request.ToolId}");
-            }
+            return Refuse($"{message.DecidedBy} approved it with arguments that do not fit the schema of {waiting.Request.ToolId}");
+        }
 
-            // Asked about or not, the human has seen these arguments; but no human can approve what a rule denies.
-            if (policy.Decide(PolicyCall.Of(tool.Spec, edited.Arguments, call.Role, call.Principal, waiting.IsTainted, now)) is { Verdict: Verdict.Deny } verdict && verdict.Rule != PolicyEngine.Default)
-            {
-                return Refuse($"{message.DecidedBy} approved it with arguments that policy denies ({verdict.Rule}): {verdict.Reason}");
-            }
+        // Asked about or not, the human has seen the call; but no human can approve what a rule denies, were it set only since.
+        if (tool is not null
+            && policy.Decide(PolicyCall.Of(tool.Spec, (edited ?? call).Arguments, call.Role, call.Principal, waiting.IsTainted, now)) is { Verdict: Verdict.Deny } verdict
+            && verdict.Rule != PolicyEngine.Default)
+        {
+            return Refuse($"{message.DecidedBy} approved it{(edited is null ? ", but" : " with arguments that")} policy denies{(edited is null ? " it by now" : string.Empty)} ({verdict.Rule}): {verdict.Reason}");
         }
 
         var hash = edited is null ? message.CallHash : CallHash.Of(waiting.Request.ToolId, edited);

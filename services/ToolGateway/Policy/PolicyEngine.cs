@@ -33,6 +33,7 @@ public sealed class PolicyEngine
         }
 
         errors.AddRange(rules.GroupBy(r => r.Name).Where(g => g.Count() > 1).Select(g => $"rule '{g.Key}' stands there {g.Count()} times; a verdict names one rule"));
+        errors.AddRange(rules.Where(r => r.Name == Default).Select(_ => $"rule '{Default}' has the name of what holds where no rule speaks, which a grant may open; give it another"));
         errors.AddRange(Rails.Where(rail => rules.Any(r => r.Name == rail.Rule.Name)).Select(rail => $"rule '{rail.Rule.Name}' has the name of a rail; rails cannot be replaced"));
         _rules = errors.Count == 0 ? [.. compiled] : throw new InvalidPolicyException(errors);
     }

@@ -129,6 +129,7 @@ public sealed class PolicyTests
     [InlineData("rules: [{ name: r, tools: ['*'], verdict: allow, because: b, hours: { from: '08:00', to: '18:00', zone: Mars } }]", "no time zone 'Mars'")]
     [InlineData("rules: [{ name: r, tools: [a], verdict: allow, because: b }, { name: r, tools: [b], verdict: allow, because: b }]", "rule 'r' stands there 2 times")]
     [InlineData("rules: [{ name: privilege, tools: [a], verdict: allow, because: b }]", "rails cannot be replaced")]
+    [InlineData("rules: [{ name: default, tools: [a], verdict: deny, because: b }]", "rule 'default' has the name of what holds where no rule speaks")]
     [InlineData("rules: {", "The policy is no valid YAML: line")]
     [InlineData("- a", "a policy is a mapping with 'rules'")]
     public void A_policy_that_cannot_mean_what_it_says_is_refused_with_the_reason(string text, string why) =>

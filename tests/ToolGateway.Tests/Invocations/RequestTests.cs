@@ -141,6 +141,16 @@ public sealed class RequestTests
             Answer(Decision.Approve) with { Arguments = Json("""{"text":"/etc/shadow"}""") }, "anna approved it with arguments that policy denies (system-secrets): holds secrets of the machine");
     }
 
+    [Fact]
+    public void A_yes_to_what_a_rule_denies_by_now_is_a_no()
+    {
+        var (facts, outgoing, grant) = HearDecision.Decide(Intake(Verdict.Ask).Registry, Says(Verdict.Deny), Answer(Decision.Approve) with { Remember = RememberFor.Run }, After(Verdict.Ask), Noon);
+
+        Assert.IsType<InvocationEvent.Settled>(Assert.Single(facts));
+        Assert.Equal("anna approved it, but policy denies it by now (probe): because", Assert.IsType<ToolCallSettled>(Assert.Single(outgoing)).Outcome.Error?.Message);
+        Assert.Null(grant);
+    }
+
     [Theory]
     [InlineData(RememberFor.Task)]
     [InlineData(RememberFor.Run)]
