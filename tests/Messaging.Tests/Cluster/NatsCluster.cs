@@ -87,18 +87,7 @@ internal sealed class NatsCluster : IAsyncDisposable
     public NatsLink Operator(int node) => _operators[node - 1];
 
     /// <summary>Asks a node's JetStream; null when it does not answer, or says that it cannot.</summary>
-    public async Task<JsonElement?> Ask(int node, string what, object? body = null)
-    {
-        try
-        {
-            var answer = await Operator(node).Request($"$JS.API.{what}", body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), Ct);
-            return answer.Length == 0 || JsonSerializer.Deserialize<JsonElement>(answer) is var json && json.TryGetProperty("error", out _) ? null : json;
-        }
-        catch (Exception e) when (e is TimeoutException or IOException)
-        {
-            return null;
-        }
-    }
+    public async Task<JsonElement?> Ask(int node, string what, object? body = null) => await Answer(node, what, body) is { } answer && !answer.TryGetProperty("error", out _) ? answer : null;
 
     /// <summary>Who leads a stream, or a consumer of it, as a node sees it; null when it knows nobody.</summary>
     public async Task<int?> LeaderOf(string stream, int asSeenBy, string? consumer = null) =>
@@ -121,9 +110,10 @@ internal sealed class NatsCluster : IAsyncDisposable
             }
 
             await Ask(node, consumer is null ? $"STREAM.LEADER.STEPDOWN.{stream}" : $"CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}");
-            return await Eventually.Get(() => LeaderOf(stream, node, consumer), leader => leader is not null, "a leader after one stepped down", TimeSpan.FromSeconds(60)) == node;
+            return await Eventually.Get(() => LeaderOf(stream, node, consumer), leader => leader is not null, "a leader after one stepped down", TimeSpan.FromMinutes(2)) == node;
         },
-        $"{NameOf(node)} leading {consumer ?? stream}", TimeSpan.FromSeconds(60));
+        // Whoever steps down has no say in who comes next.
+        $"{NameOf(node)} leading {consumer ?? stream}", TimeSpan.FromMinutes(4));
 
     /// <summary>What a stream holds, by number, as its leader tells it.</summary>
     public async Task<SortedDictionary<long, string>> Content(string stream, int asSeenBy)
@@ -132,9 +122,12 @@ internal sealed class NatsCluster : IAsyncDisposable
         var content = new SortedDictionary<long, string>();
         for (var seq = state.GetProperty("first_seq").GetInt64(); seq <= state.GetProperty("last_seq").GetInt64(); seq++)
         {
-            if (await Ask(asSeenBy, $"STREAM.MSG.GET.{stream}", new { seq }) is { } kept)
+            // Only an answer tells that there is no such message; silence tells nothing.
+            var number = seq;
+            var answer = await Eventually.Get(() => Answer(asSeenBy, $"STREAM.MSG.GET.{stream}", new { seq = number }), told => told is not null, $"an answer about message {seq}");
+            if (answer!.Value.TryGetProperty("message", out var kept))
             {
-                content[seq] = kept.GetProperty("message").GetProperty("data").GetString()!;
+                content[seq] = kept.GetProperty("data").GetString()!;
             }
         }
 
@@ -153,6 +146,19 @@ internal sealed class NatsCluster : IAsyncDisposable
         await Task.WhenAll(_servers.Select(server => server.DisposeAsync().AsTask()));
         await Task.WhenAll(_remote.Concat(_beside).Select(proxy => proxy.DisposeAsync().AsTask()));
         await _network.DisposeAsync();
+    }
+
+    private async Task<JsonElement?> Answer(int node, string what, object? body)
+    {
+        try
+        {
+            var answer = await Operator(node).Request($"$JS.API.{what}", body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), Ct);
+            return answer.Length == 0 ? null : JsonSerializer.Deserialize<JsonElement>(answer);
+        }
+        catch (Exception e) when (e is TimeoutException or IOException)
+        {
+            return null;
+        }
     }
 
     private FaultyProxy WayTo(int node, Func<Task<System.Net.Sockets.Socket>> socket) => FaultyProxy.To(async ct =>
