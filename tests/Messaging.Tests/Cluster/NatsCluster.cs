@@ -15,6 +15,7 @@ internal sealed class NatsCluster : IAsyncDisposable
     private const int ClientPort = 4222;
     private const int NodePort = 6222;
     private const int LinesKept = 40;
+    private const int LeadershipTries = 20;
 
     private readonly OwnNetwork _network;
     private readonly List<NatsServer> _servers = [];
@@ -100,20 +101,40 @@ internal sealed class NatsCluster : IAsyncDisposable
         await Ask(asSeenBy, $"STREAM.INFO.{stream}") is { } info && info.GetProperty("cluster").TryGetProperty("replicas", out var copies) && copies.GetArrayLength() == Nodes.Count - 1
         && copies.EnumerateArray().All(copy => copy.GetProperty("current").GetBoolean() && !(copy.TryGetProperty("offline", out var off) && off.GetBoolean()) && !(copy.TryGetProperty("lag", out var lag) && lag.GetInt64() > 0));
 
-    /// <summary>Lets a node lead a stream, or a consumer of it; the two may have different leaders, and a consumer delivers what its leader's node holds.</summary>
-    public Task MakeLeader(string stream, int node, string? consumer = null) => Eventually.True(
-        async () =>
+    /// <summary>
+    /// Tries to let a node lead a stream, or a consumer of it; the two may have different leaders, and a consumer delivers what its leader's node holds. Whoever
+    /// steps down has no say in who comes next, and some nodes are never chosen.
+    /// </summary>
+    /// <returns>Whether it leads.</returns>
+    public async Task<bool> TryMakeLeader(string stream, int node, string? consumer = null)
+    {
+        for (var tries = 0; tries < LeadershipTries; tries++)
         {
-            if (await LeaderOf(stream, node, consumer) == node)
+            if (await Eventually.Get(() => LeaderOf(stream, node, consumer), leader => leader is not null, "a leader", TimeSpan.FromMinutes(2)) == node)
             {
                 return true;
             }
 
             await Ask(node, consumer is null ? $"STREAM.LEADER.STEPDOWN.{stream}" : $"CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}");
-            return await Eventually.Get(() => LeaderOf(stream, node, consumer), leader => leader is not null, "a leader after one stepped down", TimeSpan.FromMinutes(2)) == node;
-        },
-        // Whoever steps down has no say in who comes next.
-        $"{NameOf(node)} leading {consumer ?? stream}", TimeSpan.FromMinutes(4));
+        }
+
+        return false;
+    }
+
+    /// <summary>What every node says of a stream and a consumer of it, for whoever wonders why nothing moves.</summary>
+    public async Task<string> Tell(string stream, string consumer)
+    {
+        var said = new List<string>();
+        foreach (var node in Nodes)
+        {
+            foreach (var what in (string[])[$"STREAM.INFO.{stream}", $"CONSUMER.INFO.{stream}.{consumer}"])
+            {
+                said.Add($"{NameOf(node)} {what}: {(await Answer(node, what, body: null))?.GetRawText() ?? "no answer"}");
+            }
+        }
+
+        return string.Join('\n', said);
+    }
 
     /// <summary>What a stream holds, by number, as its leader tells it.</summary>
     public async Task<SortedDictionary<long, string>> Content(string stream, int asSeenBy)
