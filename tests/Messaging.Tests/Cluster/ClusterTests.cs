@@ -84,7 +84,8 @@ public sealed class ClusterTests(Servers servers)
         // The runbook: the node is stopped, its store deleted, and it is started again.
         await cluster.KillAndWipe(cut);
         await cluster.Restart(cut);
-        await Eventually.True(() => cluster.IsWhole(JetStream.Events, far), "all copies current", Patience);
+        await Eventually.True(async () => await cluster.IsWhole(JetStream.Events, far) && await cluster.IsWhole(Commands, far), "all copies current", Patience);
+        await Eventually.True(async () => await cluster.LeaderOf(Commands, far, Consumer) is not null, "somebody who delivers", Patience);
         await producer.Send("run-1", CountUp(66, 10));
         try
         {
