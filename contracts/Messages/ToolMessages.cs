@@ -14,6 +14,7 @@ namespace AgentPlatform.Contracts;
 /// <param name="Role">The worker role that calls, for policy.</param>
 /// <param name="Idempotent">The plan's author declares that running this call again is harmless.</param>
 /// <param name="TimeoutSeconds">Upper bound for the tool; the tool's own when absent.</param>
+/// <param name="Client">What the program that made the call can do for the tool while it runs; nothing when absent.</param>
 [Command(ServiceNames.ToolGateway, "invoke-tool")]
 public sealed record InvokeTool(
     InvocationId Invocation,
@@ -26,7 +27,13 @@ public sealed record InvokeTool(
     string Principal,
     string Role,
     bool Idempotent,
-    double? TimeoutSeconds) : ICommand;
+    double? TimeoutSeconds,
+    ToolClient? Client = null) : ICommand;
+
+/// <summary>A program that listens while its call runs, and may be asked something on behalf of the tool.</summary>
+/// <param name="Capabilities">As the program declared them in the Model Context Protocol: <c>elicitation</c>, <c>sampling</c>, <c>roots</c>.</param>
+/// <param name="LogLevel">The least serious log lines it wants to hear, in the words of that protocol; none when absent.</param>
+public sealed record ToolClient(JsonElement Capabilities, string? LogLevel);
 
 /// <summary>Asks ToolGateway to stop a call that nobody waits for any more; a call that already ended stays as it is.</summary>
 /// <param name="Invocation">The id of the call.</param>

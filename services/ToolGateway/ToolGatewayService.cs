@@ -28,10 +28,10 @@ internal static class ToolGatewayService
             .AddSingleton(WorkspaceFolders.From(builder.Configuration))
             .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))
             .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
-            .AddMcp(McpSetup.Options(builder.Configuration), MasterKey.From(builder.Configuration))
+            .AddMcp(McpSetup.Options(builder.Configuration), MasterKey.From(builder.Configuration), McpSetup.Serving(builder.Configuration))
             .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
             .AddSingleton<RequestInvocation>().AddSingleton<CallTool>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>()
-            .AddSingleton<OfferedTools>().AddSingleton<ServeMcp>();
+            .AddSingleton<OfferedTools>();
     }
 
     public static void MapToolGateway(this WebApplication app)

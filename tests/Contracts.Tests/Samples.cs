@@ -29,6 +29,7 @@ public static class Samples
             RetryFor = "toolgateway_toolgateway_cancel-invocation",
         },
         ["invoke-tool"] = new InvokeTool(Invocation, Workspace, Run, "write-report", 2, "files.write@1", Json("""{"path":"out/report.md"}"""), $"run/{Run}", "document", true, 30),
+        ["invoke-tool-of-client"] = new InvokeTool(Invocation, Workspace, null, null, 1, "tickets.close", Json("{}"), "ann", "operator", false, null, new ToolClient(Json("""{"elicitation":{"form":{}},"roots":{}}"""), "info")),
         ["cancel-invocation"] = new CancelInvocation(Invocation, "the run was stopped"),
         ["tool-call-held"] = new ToolCallHeld(Invocation, Run, "clean-up", 1, Request, "a deleted file cannot be had back"),
         ["tool-call-settled"] = new ToolCallSettled(Invocation, Run, "write-report", 2, Completed),

@@ -1,11 +1,12 @@
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
+using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 
 namespace AgentPlatform.ToolGateway.Invocations;
 
 /// <summary>A call by somebody who waits for its end: taken in, then watched until it settles, is held for a human, or the patience is over.</summary>
-internal sealed class CallTool(RequestInvocation intake, IEventStore store, TimeProvider time)
+internal sealed class CallTool(RequestInvocation intake, IEventStore store, DecisionWriter writer, RunningCalls running, TimeProvider time)
 {
     // Long enough for most tools; a caller that wants to know later asks for the invocation.
     private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(30);
@@ -36,6 +37,13 @@ internal sealed class CallTool(RequestInvocation intake, IEventStore store, Time
     /// <exception cref="ProblemException">There is none.</exception>
     public async Task<Invocation.Known> Known(InvocationId id, CancellationToken ct) =>
         (await store.Aggregate(Invocation.Kind, id.ToString(), ct)).State as Invocation.Known ?? throw ProblemException.NotFound("invocation", id);
+
+    /// <summary>Stops a call that nobody waits for any more.</summary>
+    public async Task Cancel(InvocationId id, string reason, CancellationToken ct)
+    {
+        await writer.Write(Invocation.Kind, id.ToString(), known => StopInvocation.Decide(new CancelInvocation(id, reason), known, time.GetUtcNow()), static _ => { }, ct);
+        running.Cancel(id);
+    }
 
     /// <summary>Watches a call.</summary>
     public async Task<InvocationView> Wait(InvocationId id, CancellationToken ct)

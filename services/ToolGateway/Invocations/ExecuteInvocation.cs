@@ -5,6 +5,8 @@ using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Mcp;
+using AgentPlatform.ToolGateway.Mcp.Callers;
+using AgentPlatform.ToolGateway.Mcp.Serving;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Toolkits;
@@ -17,7 +19,8 @@ namespace AgentPlatform.ToolGateway.Invocations;
 /// between: what may be repeated is run again, anything else is left to a human.
 /// </summary>
 internal sealed partial class ExecuteInvocation(
-    IEventStore store, DecisionWriter writer, ToolRegistry registry, McpTools mcp, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, TimeProvider time, ILogger<ExecuteInvocation> log)
+    IEventStore store, DecisionWriter writer, ToolRegistry registry, McpTools mcp, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, ServingOptions callers, TimeProvider time,
+    ILogger<ExecuteInvocation> log)
 {
     /// <summary>Bytes of content that travel in messages; more goes into a file of the workspace.</summary>
     private const int ContentBytesMax = 128 * 1024;
@@ -172,6 +175,7 @@ internal sealed partial class ExecuteInvocation(
         }
 
         using var workspace = workspaces.Open(request.Call.Workspace);
+        using var caller = request.Call.Client is { } client ? new CallerLine(nats, request.Call.Invocation, client, callers) : null;
         var live = Subjects.Live("tool", request.Call.Invocation.ToString());
         var output = await tool.Run(
             new ToolCall
@@ -181,6 +185,8 @@ internal sealed partial class ExecuteInvocation(
                 Workspace = workspace,
                 Timeout = request.Call.TimeoutSeconds is { } seconds ? TimeSpan.FromSeconds(Math.Min(seconds, tool.Spec.TimeoutDefault.TotalSeconds)) : null,
                 OnLine = line => Tell(live, line.Text),
+                Principal = request.Call.Principal,
+                Caller = caller,
             },
             ct);
         ct.ThrowIfCancellationRequested();

@@ -9,16 +9,21 @@ namespace AgentPlatform.ToolGateway.Mcp;
 internal sealed class McpUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
 
 /// <summary>A server that answers, and what it offers now.</summary>
-internal sealed record McpSession(McpClient Client, IReadOnlyDictionary<string, McpToolDefinition> Offered, IReadOnlyDictionary<string, string> Secrets);
+internal sealed record McpSession(McpClient Client, IReadOnlyDictionary<string, McpToolDefinition> Offered, IReadOnlyDictionary<string, string> Secrets, McpRunningCalls Calls)
+{
+    /// <summary>It speaks the revision in which each request stands for itself.</summary>
+    public bool IsStateless => string.CompareOrdinal(Client.NegotiatedProtocolVersion, "2026-07-28") >= 0;
+}
 
 /// <summary>
 /// One MCP server of this process: started by the first who needs it, started again with a growing pause after it died, listed again when it says that its tools
 /// changed. Whoever waits may leave; the start goes on for the next one.
 /// </summary>
 internal sealed partial class McpConnection(
-    string name, McpServerEntry entry, McpOptions options, SecretBook secrets, Func<IReadOnlyCollection<McpToolDefinition>, CancellationToken, Task> seen, TimeProvider time, ILoggerFactory loggers)
+    string name, McpServerEntry entry, McpOptions options, SecretBook secrets, Func<IReadOnlyCollection<McpToolDefinition>, IReadOnlyList<string>, CancellationToken, Task> seen, TimeProvider time, ILoggerFactory loggers)
     : IAsyncDisposable
 {
+    private readonly McpRunningCalls _calls = new();
     private readonly ILogger _log = loggers.CreateLogger<McpConnection>();
     private readonly CancellationTokenSource _life = new();
     private readonly Lock _gate = new();
@@ -102,9 +107,9 @@ internal sealed partial class McpConnection(
             var client = session?.Client ?? (started = await Start(values, ct));
             _stale = false;
             var offered = await Offered(client, ct);
-            await seen([.. offered.Values], ct);
+            await seen([.. offered.Values], McpMethodTool.Methods(client.ServerCapabilities), ct);
             Trouble = null;
-            return _session = new McpSession(client, offered, values);
+            return _session = new McpSession(client, offered, values, _calls);
         }
         catch (Exception e) when (e is not McpUnavailableException)
         {
@@ -134,12 +139,12 @@ internal sealed partial class McpConnection(
 
         Starting(name);
         return await McpClient.CreateAsync(
-            entry.Url is null ? Program(values) : Address(values),
+            new McpWire(entry.Url is null ? Program(values) : Address(values)),
             new McpClientOptions
             {
                 ClientInfo = new Implementation { Name = "AgentPlatform", Version = "1" },
                 InitializationTimeout = options.StartDurationMax,
-                Handlers = new McpClientHandlers { NotificationHandlers = [new(NotificationMethods.ToolListChangedNotification, (_, _) => ListChanged())] },
+                Handlers = Handlers(values),
             },
             loggers,
             ct);
@@ -200,7 +205,17 @@ internal sealed partial class McpConnection(
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(options.StartDurationMax);
         var offered = new Dictionary<string, McpToolDefinition>(StringComparer.Ordinal);
-        var all = await client.ListToolsAsync(cancellationToken: patience.Token);
+        IList<McpClientTool> all;
+        try
+        {
+            all = await client.ListToolsAsync(cancellationToken: patience.Token);
+        }
+        catch (McpProtocolException e) when (e.ErrorCode == McpErrorCode.MethodNotFound && client.ServerCapabilities.Tools is null)
+        {
+            // It has none, and says so twice; some have tools and forget to say it once.
+            return offered;
+        }
+
         foreach (var tool in all.Take(options.ToolsPerServerMax))
         {
             if (McpToolDefinition.Of(tool.ProtocolTool) is not { } definition || !offered.TryAdd(definition.Name, definition))

@@ -30,6 +30,12 @@ public sealed record McpOptions
     /// <summary>Time of one call.</summary>
     public TimeSpan CallDurationMax { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>How often a server may answer one call with questions.</summary>
+    public int QuestionRoundsMax { get; init; } = 16;
+
+    /// <summary>Items of one list of resources or prompts that are passed on.</summary>
+    public int ListedMax { get; init; } = 1_000;
+
     /// <summary>Bytes of a result that travel in messages; a longer one becomes a file of the workspace.</summary>
     public int ContentBytesMax { get; init; } = 96 * 1024;
 

@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AgentPlatform.ToolGateway.Toolkits;
 using ModelContextProtocol;
-using ModelContextProtocol.Protocol;
 
 namespace AgentPlatform.ToolGateway.Mcp;
 
@@ -18,10 +18,10 @@ internal static class McpResult
     // JSON in a text of JSON, which is what most servers answer.
     private const int NestedMax = 2;
 
-    public static async Task<ToolOutput> Read(CallToolResult result, ToolCall call, ToolSpec spec, IReadOnlyDictionary<string, string> secrets, McpOptions options, CancellationToken ct)
+    public static async Task<ToolOutput> Read(JsonObject result, ToolCall call, ToolSpec spec, IReadOnlyDictionary<string, string> secrets, McpOptions options, CancellationToken ct)
     {
-        var text = Storable(Masked(JsonSerializer.Serialize(result, McpJsonUtilities.DefaultOptions), secrets));
-        var failure = result.IsError is true ? new ToolFailure(FailureClass.Failed, Masked(Words(result), secrets), Retryable: false) : null;
+        var text = Storable(Masked(result.ToJsonString(McpJsonUtilities.DefaultOptions), secrets));
+        var failure = result["isError"] is JsonValue error && error.TryGetValue<bool>(out var isError) && isError ? new ToolFailure(FailureClass.Failed, Masked(Words(result), secrets), Retryable: false) : null;
         var bytes = Encoding.UTF8.GetByteCount(text);
         if (bytes <= options.ContentBytesMax)
         {
@@ -85,9 +85,9 @@ internal static class McpResult
         return storable.ToString();
     }
 
-    private static string Words(CallToolResult result)
+    private static string Words(JsonObject result)
     {
-        var words = string.Join('\n', result.Content.OfType<TextContentBlock>().Select(block => block.Text)).Replace('\0', '\uFFFD');
+        var words = string.Join('\n', (result["content"] as JsonArray ?? []).Select(block => block?["text"]).OfType<JsonValue>().Select(text => text.ToString())).Replace('\0', '\uFFFD');
         return words.Length == 0 ? "The server says that it failed, and not why" : words.Length <= ShownMax ? words : $"{words[..ShownMax]}…";
     }
 }

@@ -27,6 +27,12 @@ public abstract record McpServerEvent
     [StoredAs("mcp-tool-drifted.1")]
     public sealed record ToolDrifted(McpToolDefinition Found, string PinnedSha256, DateTimeOffset At) : McpServerEvent;
 
+    /// <summary>What it can do besides tools, when that was first seen or has changed.</summary>
+    /// <param name="Methods">Of <see cref="McpMethodTool"/>.</param>
+    /// <param name="At">When.</param>
+    [StoredAs("mcp-server-offers.1")]
+    public sealed record Offers(string[] Methods, DateTimeOffset At) : McpServerEvent;
+
     /// <summary>Somebody looked at the new definition and took it for the pinned one.</summary>
     [StoredAs("mcp-tool-approved.1")]
     public sealed record ToolApproved(string Tool, string Sha256, string By, DateTimeOffset At) : McpServerEvent;
@@ -36,7 +42,8 @@ public abstract record McpServerEvent
 /// <param name="Name">Its name; null when it never was.</param>
 /// <param name="Set">How it is configured; null when it was taken away.</param>
 /// <param name="Tools">What it offered so far, by name.</param>
-public sealed partial record McpServer(string? Name, McpServerEvent.Configured? Set, ImmutableSortedDictionary<string, McpServer.Tool> Tools)
+/// <param name="Methods">What it can do besides tools; null when it was never asked.</param>
+public sealed partial record McpServer(string? Name, McpServerEvent.Configured? Set, ImmutableSortedDictionary<string, McpServer.Tool> Tools, IReadOnlyList<string>? Methods = null)
 {
     /// <summary>The list of servers.</summary>
     public const string List = "mcp-servers";
@@ -63,8 +70,9 @@ public sealed partial record McpServer(string? Name, McpServerEvent.Configured? 
     internal static partial Regex NamePattern();
 
     /// <summary>What is new in what a server offers.</summary>
-    internal McpServerEvent[] Seen(IEnumerable<McpToolDefinition> offered, DateTimeOffset now) => Set is null ? [] :
+    internal McpServerEvent[] Seen(IEnumerable<McpToolDefinition> offered, IReadOnlyList<string> methods, DateTimeOffset now) => Set is null ? [] :
     [
+        .. Methods is not null && Methods.SequenceEqual(methods) ? (McpServerEvent[])[] : [new McpServerEvent.Offers([.. methods], now)],
         .. offered.Select(tool =>
             !Tools.TryGetValue(tool.Name, out var known) ? new McpServerEvent.ToolPinned(tool, now)
             : (known.Found ?? known.Pinned).Sha256 == tool.Sha256 ? null
@@ -74,7 +82,8 @@ public sealed partial record McpServer(string? Name, McpServerEvent.Configured? 
     private static McpServer Evolve(McpServer server, McpServerEvent fact) => fact switch
     {
         McpServerEvent.Configured set => server with { Name = set.Name, Set = set },
-        McpServerEvent.Removed => server with { Set = null, Tools = NoTools },
+        McpServerEvent.Removed => server with { Set = null, Tools = NoTools, Methods = null },
+        McpServerEvent.Offers offers => server with { Methods = offers.Methods },
         McpServerEvent.ToolPinned pinned => server with { Tools = server.Tools.SetItem(pinned.Tool.Name, new Tool(pinned.Tool, 1, null)) },
         McpServerEvent.ToolDrifted drifted => server with { Tools = server.Tools.SetItem(drifted.Found.Name, server.Tools[drifted.Found.Name] with { Found = drifted.Found }) },
 

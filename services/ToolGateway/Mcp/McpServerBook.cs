@@ -84,6 +84,6 @@ internal sealed class McpServerBook(IEventStore store, DecisionWriter writer, To
     }
 
     /// <summary>Pins what is offered for the first time and records what has changed.</summary>
-    public Task Seen(string name, IReadOnlyCollection<McpToolDefinition> offered, CancellationToken ct) =>
-        writer.Write(McpServer.Kind, name, known => (known.Seen(offered, time.GetUtcNow()), []), static _ => { }, ct);
+    public Task Seen(string name, IReadOnlyCollection<McpToolDefinition> offered, IReadOnlyList<string> methods, CancellationToken ct) =>
+        writer.Write(McpServer.Kind, name, known => (known.Seen(offered, methods, time.GetUtcNow()), []), static _ => { }, ct);
 }

@@ -1,4 +1,6 @@
 using AgentPlatform.ServiceDefaults.Vault;
+using AgentPlatform.ToolGateway.Mcp.Callers;
+using AgentPlatform.ToolGateway.Mcp.Serving;
 using AgentPlatform.ToolGateway.Secrets;
 
 namespace AgentPlatform.ToolGateway.Mcp;
@@ -6,8 +8,17 @@ namespace AgentPlatform.ToolGateway.Mcp;
 internal static class McpSetup
 {
     /// <summary>MCP servers as tools, and the secrets they are given.</summary>
-    public static IServiceCollection AddMcp(this IServiceCollection services, McpOptions options, MasterKey? master) => services
-        .AddSingleton(options).AddSingleton(new KeyVault(master, SecretBook.Purpose)).AddSingleton<SecretBook>().AddSingleton<McpServerBook>().AddSingleton<McpTools>();
+    public static IServiceCollection AddMcp(this IServiceCollection services, McpOptions options, MasterKey? master, ServingOptions? serving = null) => services
+        .AddSingleton(options).AddSingleton(serving ?? new ServingOptions()).AddSingleton(new RequestStates(master)).AddSingleton<McpHttpSessions>().AddSingleton<McpHttp>()
+        .AddSingleton<ServeMcp>().AddSingleton<ServeCall>().AddSingleton<ServeOneServer>().AddSingleton(new KeyVault(master, SecretBook.Purpose)).AddSingleton<SecretBook>().AddSingleton<McpServerBook>().AddSingleton<McpTools>();
+
+    /// <summary>The options of the section <c>ToolGateway:Mcp:Serving</c>.</summary>
+    public static ServingOptions Serving(IConfiguration configuration)
+    {
+        var options = new ServingOptions();
+        configuration.GetSection("ToolGateway:Mcp:Serving").Bind(options);
+        return options;
+    }
 
     /// <summary>The options of the section <c>ToolGateway:Mcp</c>; servers live below <c>mcp</c> in the data folder.</summary>
     public static McpOptions Options(IConfiguration configuration)

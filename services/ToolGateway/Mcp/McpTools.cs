@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AgentPlatform.Contracts;
+using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Secrets;
@@ -10,7 +11,7 @@ namespace AgentPlatform.ToolGateway.Mcp;
 /// Keeps the registry what the servers' streams say. A pinned tool is known without its server: only a server that was never seen is started to be asked. Every
 /// replica looks at the stream with each call it decides, so a quarantine or an approval holds everywhere at once.
 /// </summary>
-internal sealed class McpTools(McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
+internal sealed class McpTools(McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, NatsLink nats, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Served> _served = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _gate = new(1, 1);
@@ -43,6 +44,13 @@ internal sealed class McpTools(McpServerBook book, ToolRegistry registry, Secret
                 // Its start goes on; the next list has its tools.
             }
         }));
+    }
+
+    /// <summary>The connection to a server; null if there is no such server.</summary>
+    public async Task<McpConnection?> Find(string server, CancellationToken ct)
+    {
+        await Ready($"{server}.", ct);
+        return _served.GetValueOrDefault(server)?.Connection;
     }
 
     /// <summary>A server as callers see it.</summary>
@@ -100,7 +108,7 @@ internal sealed class McpTools(McpServerBook book, ToolRegistry registry, Secret
         var (state, version) = await book.Find(name, ct);
         if (version == 0 || (_served.TryGetValue(name, out var known) && known.Version >= version && state.Set is not null))
         {
-            return version == 0 ? default : (_served[name].Connection, state.Tools.IsEmpty);
+            return version == 0 ? default : (_served[name].Connection, state.Methods is null);
         }
 
         await _gate.WaitAsync(ct);
@@ -125,12 +133,15 @@ internal sealed class McpTools(McpServerBook book, ToolRegistry registry, Secret
 
             if (known is null || known.Version < version)
             {
-                var connection = known?.Connection ?? new McpConnection(name, wanted.Entry, options, secrets, (offered, stop) => book.Seen(name, offered, stop), time, loggers);
-                registry.Serve(name, [.. state.Tools.Values.Select(tool => new McpTool(name, tool, wanted.Entry.Trusted, connection, options))]);
+                var connection = known?.Connection ?? new McpConnection(name, wanted.Entry, options, secrets, (offered, methods, stop) => book.Seen(name, offered, methods, stop), time, loggers)
+                {
+                    Told = new McpNews(nats, name).Tell,
+                };
+                registry.Serve(name, [.. state.Tools.Values.Select(tool => new McpTool(name, tool, wanted.Entry.Trusted, connection, options)), .. McpMethodTool.Of(name, state.Methods ?? [], wanted.Entry.Trusted, connection, options)]);
                 _served[name] = known = new Served(version, wanted.At, connection);
             }
 
-            return (known.Connection, state.Tools.IsEmpty);
+            return (known.Connection, state.Methods is null);
         }
         finally
         {

@@ -1,9 +1,10 @@
 using System.Security.Claims;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using AgentPlatform.Contracts;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Mcp.Callers;
+using AgentPlatform.ToolGateway.Mcp.Serving;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Toolkits;
 using ModelContextProtocol;
@@ -12,31 +13,35 @@ using ModelContextProtocol.Server;
 
 namespace AgentPlatform.ToolGateway.Mcp;
 
-/// <summary>The gateway as an MCP server: what a principal may ask for, and calls that go the way of every call.</summary>
-internal sealed class ServeMcp(OfferedTools offered, CallTool calls, ToolRegistry registry, TimeProvider time)
+/// <summary>The gateway as an MCP server with every tool that a principal may ask for. Each call goes the way of every call.</summary>
+internal sealed class ServeMcp(OfferedTools offered, CallTool calls, ServeCall serve, ToolRegistry registry, TimeProvider time)
 {
     /// <summary>Tells what became of a call that was held or took long.</summary>
     public const string ResultTool = "invocations.result";
 
     /// <summary>How a server for one principal answers.</summary>
-    public McpServerOptions Options(ClaimsPrincipal who, WorkspaceId? workspace)
+    public Served All(Caller who) => new(new McpServerOptions
     {
-        var (name, role) = (who.Identity?.Name ?? "unknown", who.FindFirstValue(ClaimTypes.Role) ?? "unknown");
-
-        // One for each principal, unless it names another: what a client wrote is there when it comes back.
-        var folder = workspace ?? new WorkspaceId(DerivedId.Of($"MCP workspace of {name}"));
-        return new McpServerOptions
+        ServerInfo = new Implementation { Name = "agentplatform", Title = "AgentPlatform ToolGateway", Version = "1" },
+        ServerInstructions = $"Tools run under policy. A call that waits for a human's approval is answered with its id; ask for its result with {ResultTool}.",
+        Capabilities = new ServerCapabilities { Tools = new ToolsCapability(), Logging = new LoggingCapability() },
+        Handlers = new McpServerHandlers
         {
-            ServerInfo = new Implementation { Name = "agentplatform", Title = "AgentPlatform ToolGateway", Version = "1" },
-            ServerInstructions = $"Tools run under policy. A call that waits for a human's approval is answered with its id; ask for its result with {ResultTool}.",
-            Capabilities = new ServerCapabilities { Tools = new ToolsCapability() },
-            Handlers = new McpServerHandlers
-            {
-                ListToolsHandler = async (_, ct) => new ListToolsResult { Tools = [.. (await offered.To(name, role, time.GetUtcNow(), ct)).Select(tool => Describe(tool.Spec)), Results] },
-                CallToolHandler = (context, ct) => new ValueTask<CallToolResult>(Call(context.Params, name, role, folder, ct)),
-            },
-        };
-    }
+            ListToolsHandler = async (_, ct) => new ListToolsResult { Tools = [.. (await offered.To(who.Name, who.Role, time.GetUtcNow(), ct)).Select(tool => Describe(tool.Spec, tool.Spec.FullName)), Results] },
+            CallToolHandler = (context, ct) => new ValueTask<CallToolResult>(Call(context, who, ct)),
+            SetLoggingLevelHandler = static (_, _) => ValueTask.FromResult(new EmptyResult()),
+        },
+    }, tool => registry.Find(tool)?.Spec.InputSchema);
+
+    /// <summary>A tool as clients see it.</summary>
+    public static Tool Describe(ToolSpec spec, string name) => new()
+    {
+        Name = name,
+        Title = spec.Title,
+        Description = spec.Description,
+        InputSchema = spec.InputSchema,
+        Annotations = new ToolAnnotations { ReadOnlyHint = spec.ReadOnly, IdempotentHint = spec.Idempotent, DestructiveHint = spec.Destructive, OpenWorldHint = spec.OpenWorld },
+    };
 
     private static Tool Results => new()
     {
@@ -48,84 +53,39 @@ internal sealed class ServeMcp(OfferedTools offered, CallTool calls, ToolRegistr
         Annotations = new ToolAnnotations { ReadOnlyHint = true, OpenWorldHint = false },
     };
 
-    private static Tool Describe(ToolSpec spec) => new()
+    private async Task<CallToolResult> Call(RequestContext<CallToolRequestParams> context, Caller who, CancellationToken ct)
     {
-        Name = spec.FullName,
-        Title = spec.Title,
-        Description = spec.Description,
-        InputSchema = spec.InputSchema,
-        Annotations = new ToolAnnotations { ReadOnlyHint = spec.ReadOnly, IdempotentHint = spec.Idempotent, DestructiveHint = spec.Destructive, OpenWorldHint = spec.OpenWorld },
-    };
-
-    private async Task<CallToolResult> Call(CallToolRequestParams? asked, string name, string role, WorkspaceId workspace, CancellationToken ct)
-    {
-        if (asked is null)
-        {
-            throw new McpProtocolException("tools/call needs a name", McpErrorCode.InvalidParams);
-        }
-
+        var asked = context.Params ?? throw new McpProtocolException("tools/call needs a name", McpErrorCode.InvalidParams);
         try
         {
             var arguments = JsonSerializer.SerializeToElement(asked.Arguments ?? new Dictionary<string, JsonElement>());
-            return Answer(asked.Name == ResultTool
-                ? await Earlier(arguments, name, ct)
-                : await calls.Run(new InvokeTool(InvocationId.New(), workspace, Run: null, Task: null, Attempt: 1, asked.Name, arguments, name, role, Idempotent: false, TimeoutSeconds: null), ct));
+            var view = asked.Name == ResultTool ? await Earlier(arguments, who, ct) : await serve.Run(context, asked.Name, arguments, who, ct);
+            return CallAnswer.Of(view, registry.Find(view.Tool) is McpTool);
         }
         catch (ProblemException e)
         {
-            return Failed(e.Message, new JsonObject { ["class"] = e.Slug });
+            return CallAnswer.Refused(e);
         }
     }
 
     // Only one's own: an id is no secret.
-    private async Task<InvocationView> Earlier(JsonElement arguments, string name, CancellationToken ct)
+    private async Task<InvocationView> Earlier(JsonElement arguments, Caller who, CancellationToken ct)
     {
         var text = arguments.TryGetProperty("invocation", out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        return InvocationId.TryParse(text, null, out var id) && (await calls.Known(id, ct)).Request.Call.Principal == name
+        return InvocationId.TryParse(text, null, out var id) && (await calls.Known(id, ct)).Request.Call.Principal == who.Name
             ? await calls.Get(id, ct)
             : throw new ProblemException(404, "invocation-not-found", $"You made no call '{text}'; give the id of the pending answer as 'invocation'");
     }
+}
 
-    private CallToolResult Answer(InvocationView view)
+/// <summary>On whose behalf a client calls, and where its files are.</summary>
+internal sealed record Caller(string Name, string Role, WorkspaceId Workspace)
+{
+    /// <param name="who">The principal.</param>
+    /// <param name="workspace">Named by the client; without one, each principal has one of its own: what a client wrote is there when it comes back.</param>
+    public static Caller Of(ClaimsPrincipal who, WorkspaceId? workspace)
     {
-        var about = new JsonObject { ["invocation"] = view.Id.ToString(), ["tool"] = view.Tool, ["state"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(view.State.ToString()) };
-        if (view.Outcome is not { } outcome)
-        {
-            var held = view.State == InvocationState.WaitingApproval;
-            var request = held ? new Contracts.RequestId(view.Id.Value).ToString() : null;
-            if (held)
-            {
-                about["request"] = request;
-            }
-
-            return new CallToolResult
-            {
-                Content = [new TextContentBlock { Text = held
-                    ? $"Pending: {view.Tool} waits for a human's approval, request {request} ({view.Verdict?.Reason}). It runs by itself when it is approved. Ask {ResultTool} with invocation {view.Id} for the result; do not call it again."
-                    : $"Pending: {view.Tool} still runs. Ask {ResultTool} with invocation {view.Id} for the result; do not call it again." }],
-                StructuredContent = JsonSerializer.SerializeToElement(about),
-            };
-        }
-
-        about["outcome"] = JsonSerializer.SerializeToNode(outcome.Status, ContractJson.Options);
-        if (outcome.Error is { } error)
-        {
-            about["class"] = error.Class;
-            about["retryable"] = error.Retryable;
-            about["content"] = JsonNode.Parse(outcome.Content.GetRawText());
-            return Failed(error.Message, about);
-        }
-
-        // What came from an MCP server is a result already.
-        return registry.Find(view.Tool) is McpTool && outcome.Content.TryGetProperty("content", out _)
-            ? outcome.Content.Deserialize<CallToolResult>(McpJsonUtilities.DefaultOptions)!
-            : new CallToolResult
-            {
-                Content = [new TextContentBlock { Text = outcome.Content.GetRawText() }],
-                StructuredContent = outcome.Content.ValueKind == JsonValueKind.Object ? outcome.Content : null,
-            };
+        var name = who.Identity?.Name ?? "unknown";
+        return new Caller(name, who.FindFirstValue(ClaimTypes.Role) ?? "unknown", workspace ?? new WorkspaceId(DerivedId.Of($"MCP workspace of {name}")));
     }
-
-    private static CallToolResult Failed(string message, JsonObject about) =>
-        new() { IsError = true, Content = [new TextContentBlock { Text = message }], StructuredContent = JsonSerializer.SerializeToElement(about) };
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Workspaces;
 
@@ -71,6 +72,31 @@ public sealed record ToolCall
 
     /// <summary>Receives lines while the tool runs; must be quick.</summary>
     public Action<OutputLine>? OnLine { get; init; }
+
+    /// <summary>On whose behalf.</summary>
+    public string Principal { get; init; } = string.Empty;
+
+    /// <summary>The program that made the call, if it listens.</summary>
+    public ICaller? Caller { get; init; }
+}
+
+/// <summary>The program that made a call, while the call runs.</summary>
+public interface ICaller
+{
+    /// <summary>What it can do, in the words of the Model Context Protocol.</summary>
+    JsonElement Capabilities { get; }
+
+    /// <summary>The least serious log lines it wants; none when null.</summary>
+    string? LogLevel { get; }
+
+    /// <summary>Tells it something; lost if it does not listen now.</summary>
+    void Tell(string method, JsonNode? content);
+
+    /// <summary>Asks it something and waits, for a bounded time.</summary>
+    /// <param name="requests">By key: a method and its parameters.</param>
+    /// <param name="ct">Cancels the wait.</param>
+    /// <returns>By key, those that it answered; null if it did not answer in time.</returns>
+    Task<JsonObject?> Ask(JsonObject requests, CancellationToken ct);
 }
 
 /// <summary>What came of a call. With a failure, content still holds what is known (an exit code, partial output).</summary>

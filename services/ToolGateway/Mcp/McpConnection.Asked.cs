@@ -1,0 +1,65 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelContextProtocol;
+using ModelContextProtocol.Client;
+using ModelContextProtocol.Protocol;
+
+namespace AgentPlatform.ToolGateway.Mcp;
+
+/// <summary>What a server asks and tells by itself.</summary>
+internal sealed partial class McpConnection
+{
+    private const string OnlyKey = "asked";
+
+    /// <summary>Hears what belongs to no call: changed lists, changed resources.</summary>
+    public Action<string, JsonNode?> Told { get; init; } = static (_, _) => { };
+
+    private McpClientHandlers Handlers(IReadOnlyDictionary<string, string> secrets) => new()
+    {
+        ElicitationHandler = async (asked, ct) =>
+            await Ask<ElicitRequestParams, ElicitResult>(RequestMethods.ElicitationCreate, asked, secrets, ct) ?? new ElicitResult { Action = "cancel" },
+        SamplingHandler = async (asked, _, ct) =>
+            await Ask<CreateMessageRequestParams, CreateMessageResult>(RequestMethods.SamplingCreateMessage, asked, secrets, ct)
+            ?? throw new McpProtocolException("The client whose call this is offers no model, or did not answer", McpErrorCode.InvalidRequest),
+        RootsHandler = async (asked, ct) => await Ask<ListRootsRequestParams, ListRootsResult>(RequestMethods.RootsList, asked, secrets, ct) ?? new ListRootsResult { Roots = [] },
+        NotificationHandlers =
+        [
+            new(NotificationMethods.ToolListChangedNotification, (_, _) =>
+            {
+                Told(NotificationMethods.ToolListChangedNotification, null);
+                return ListChanged();
+            }),
+            Passed(NotificationMethods.PromptListChangedNotification, secrets),
+            Passed(NotificationMethods.ResourceListChangedNotification, secrets),
+            Passed(NotificationMethods.ResourceUpdatedNotification, secrets),
+            new(NotificationMethods.LoggingMessageNotification, (line, _) =>
+            {
+                _calls.Only()?.Tell(NotificationMethods.LoggingMessageNotification, line.Params, secrets);
+                return ValueTask.CompletedTask;
+            }),
+        ],
+    };
+
+    private KeyValuePair<string, Func<JsonRpcNotification, CancellationToken, ValueTask>> Passed(string method, IReadOnlyDictionary<string, string> secrets) => new(method, (told, _) =>
+    {
+        Told(method, told.Params is { } content ? JsonNode.Parse(McpResult.Masked(content.ToJsonString(McpJsonUtilities.DefaultOptions), secrets)) : null);
+        return ValueTask.CompletedTask;
+    });
+
+    private async Task<TResult?> Ask<TParams, TResult>(string method, TParams? asked, IReadOnlyDictionary<string, string> secrets, CancellationToken ct)
+        where TResult : class
+    {
+        if (_calls.Only() is not { } call)
+        {
+            AskedNobody(name, method);
+            return null;
+        }
+
+        var content = asked is null ? new JsonObject() : JsonSerializer.SerializeToNode(asked, McpJsonUtilities.DefaultOptions);
+        var answers = await call.Ask(new JsonObject { [OnlyKey] = new JsonObject { ["method"] = method, ["params"] = content } }, secrets, ct);
+        return answers?[OnlyKey] is { } answer ? answer.Deserialize<TResult>(McpJsonUtilities.DefaultOptions) : null;
+    }
+
+    [LoggerMessage(4207, LogLevel.Warning, "MCP server {Server} asks for {Method} while several principals' calls run, or none; whose question it is cannot be told, so nobody was asked")]
+    private partial void AskedNobody(string server, string method);
+}
