@@ -3,7 +3,9 @@ using System.Text;
 using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.Testing;
+using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Tests.Mcp.Conformance;
 using Microsoft.Extensions.DependencyInjection;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
@@ -13,6 +15,9 @@ namespace AgentPlatform.ToolGateway.Tests.Mcp;
 /// <summary>The gateway as an MCP server: any client gets the tools that it may ask for, with policy and ledger.</summary>
 public sealed class EndpointTests(Servers servers) : IClassFixture<Servers>
 {
+    private const string Initialize =
+        """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}""";
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -105,6 +110,100 @@ public sealed class EndpointTests(Servers servers) : IClassFixture<Servers>
     }
 
     [Fact]
+    public async Task The_inspector_lists_and_calls_tools()
+    {
+        Assert.SkipWhen(ConformanceSuite.Missing is not null, ConformanceSuite.Missing ?? "");
+
+        // It cannot be given a header.
+        await using var gateway = await GatewayService.Start(servers, anonymousIs: "agent");
+        var url = new Uri(gateway.Url, "mcp").ToString();
+
+        var listed = await ConformanceSuite.Inspect([url, "--transport", "http", "--method", "tools/list"], Ct);
+        var called = await ConformanceSuite.Inspect([url, "--transport", "http", "--method", "tools/call", "--tool-name", "files.write", "--tool-arg", "path=a.txt", "--tool-arg", "content=inspected"], Ct);
+
+        Assert.Contains("files.read", listed.GetProperty("tools").EnumerateArray().Select(tool => tool.GetProperty("name").GetString()));
+        Assert.Equal("a.txt", called.GetProperty("structuredContent").GetProperty("path").GetString());
+    }
+
+    [Fact]
+    public async Task A_session_is_its_principals_own_and_ends_when_it_is_deleted()
+    {
+        await using var gateway = await GatewayService.Start(servers);
+        using var agent = gateway.As("agent");
+        var session = await Open(agent);
+
+        Assert.Equal(HttpStatusCode.OK, await In(session, agent, HttpMethod.Post));
+        using var owner = gateway.As("owner");
+        Assert.Equal(HttpStatusCode.NotFound, await In(session, owner, HttpMethod.Post));
+        Assert.Equal(HttpStatusCode.NotFound, await In(session, owner, HttpMethod.Delete));
+        Assert.Equal(HttpStatusCode.NoContent, await In(session, agent, HttpMethod.Delete));
+        Assert.Equal(HttpStatusCode.NotFound, await In(session, agent, HttpMethod.Post));
+    }
+
+    [Fact]
+    public async Task An_answer_that_was_lost_on_the_way_comes_again_to_who_names_the_last_event()
+    {
+        await using var gateway = await GatewayService.Start(servers);
+        using var agent = gateway.As("agent");
+        var session = await Open(agent);
+        using var asked = Message("""{"jsonrpc":"2.0","id":"the-answer","method":"tools/list"}""", session);
+        using var answer = await agent.SendAsync(asked, Ct);
+        var first = (await answer.Content.ReadAsStringAsync(Ct)).Split('\n').First(line => line.StartsWith("id:", StringComparison.Ordinal))["id:".Length..].Trim();
+
+        using var again = new HttpRequestMessage(HttpMethod.Get, "/mcp") { Headers = { { "Mcp-Session-Id", session }, { "Last-Event-ID", first } } };
+        using var resumed = await agent.SendAsync(again, Ct);
+        using var unknown = new HttpRequestMessage(HttpMethod.Get, "/mcp") { Headers = { { "Mcp-Session-Id", session }, { "Last-Event-ID", "nonsense" } } };
+        using var refused = await agent.SendAsync(unknown, Ct);
+
+        Assert.Contains("the-answer", await resumed.Content.ReadAsStringAsync(Ct), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_a_request_that_stands_for_itself_stops_its_call()
+    {
+        Assert.SkipWhen(NpmPackages.Missing is not null, NpmPackages.Missing ?? "");
+        await using var gateway = await GatewayService.Start(servers);
+        using var folder = new TestFolder();
+        await Probe(gateway, folder);
+        using var agent = gateway.As("agent");
+        using var leaves = new CancellationTokenSource();
+        using var asked = Message("""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"probe.wait","arguments":{}}}""");
+
+        var waiting = agent.SendAsync(asked, HttpCompletionOption.ResponseContentRead, leaves.Token);
+        await Eventually.True(() => Task.FromResult(Did(folder, "wait")), "the call at the server");
+        await leaves.CancelAsync();
+
+        await Eventually.True(() => Task.FromResult(Did(folder, "cancelled")), "the cancellation at the server");
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
+    [Fact]
+    public async Task A_session_whose_connection_broke_goes_on_with_its_call_until_the_client_cancels_it()
+    {
+        Assert.SkipWhen(NpmPackages.Missing is not null, NpmPackages.Missing ?? "");
+        await using var gateway = await GatewayService.Start(servers);
+        using var folder = new TestFolder();
+        await Probe(gateway, folder);
+        using var agent = gateway.As("agent");
+        var session = await Open(agent);
+        using var breaks = new CancellationTokenSource();
+        using var asked = Message("""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"probe.wait","arguments":{}}}""", session);
+
+        var waiting = agent.SendAsync(asked, HttpCompletionOption.ResponseContentRead, breaks.Token);
+        await Eventually.True(() => Task.FromResult(Did(folder, "wait")), "the call at the server");
+        await breaks.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Equal(HttpStatusCode.OK, await In(session, agent, HttpMethod.Post));
+        Assert.False(Did(folder, "cancelled"));
+        using var cancel = Message("""{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}""", session);
+        using var taken = await agent.SendAsync(cancel, Ct);
+
+        Assert.Equal(HttpStatusCode.Accepted, taken.StatusCode);
+        await Eventually.True(() => Task.FromResult(Did(folder, "cancelled")), "the cancellation at the server");
+    }
+
+    [Fact]
     public async Task A_server_behind_the_gateway_is_configured_over_http_and_its_results_come_through_as_they_are()
     {
         Assert.SkipWhen(NpmPackages.Missing is not null, NpmPackages.Missing ?? "");
@@ -140,11 +239,45 @@ public sealed class EndpointTests(Servers servers) : IClassFixture<Servers>
 
     private static string Text(CallToolResult result) => ((TextContentBlock)result.Content[0]).Text;
 
+    private static async Task Probe(GatewayService gateway, TestFolder folder)
+    {
+        await gateway.Services.GetRequiredService<PolicyBook>().Set("rules: [{ name: probe, tools: [probe.*], verdict: allow, because: because }]", "test", expected: null, Ct);
+        await gateway.Services.GetRequiredService<McpServerBook>().Set(
+            [("probe", ReadMcpServers.One("probe", JsonSerializer.SerializeToElement(new { command = "node", args = new[] { Path.Combine(McpHost.Here(), "probe.mjs") }, env = new { PROBE = folder.Path } })))], "ann", Ct);
+    }
+
+    private static bool Did(TestFolder folder, string what) => File.Exists(folder.Of("effects")) && File.ReadAllLines(folder.Of("effects")).Contains(what);
+
+    private static async Task<string> Open(HttpClient http)
+    {
+        using var request = Message(Initialize);
+        using var response = await http.SendAsync(request, Ct);
+        return response.Headers.GetValues("Mcp-Session-Id").Single();
+    }
+
+    private static async Task<HttpStatusCode> In(string session, HttpClient http, HttpMethod method)
+    {
+        using var request = method == HttpMethod.Post ? Message("""{"jsonrpc":"2.0","id":2,"method":"ping"}""", session) : new HttpRequestMessage(method, "/mcp") { Headers = { { "Mcp-Session-Id", session } } };
+        using var response = await http.SendAsync(request, Ct);
+        return response.StatusCode;
+    }
+
+    private static HttpRequestMessage Message(string message, string? session = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/mcp") { Content = new StringContent(message, Encoding.UTF8, "application/json") };
+        if (session is not null)
+        {
+            request.Headers.Add("Mcp-Session-Id", session);
+        }
+
+        return request;
+    }
+
     private static async Task<HttpStatusCode> Post(HttpClient http, string? origin = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/mcp")
         {
-            Content = new StringContent("""{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}""", Encoding.UTF8, "application/json"),
+            Content = new StringContent(Initialize, Encoding.UTF8, "application/json"),
         };
         if (origin is not null)
         {

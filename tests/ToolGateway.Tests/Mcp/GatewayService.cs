@@ -5,6 +5,7 @@ using AgentPlatform.Contracts;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.Testing;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -24,7 +25,9 @@ internal sealed class GatewayService : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<GatewayService> Start(Servers servers)
+    /// <param name="servers">Where it keeps things.</param>
+    /// <param name="anonymousIs">The role of requests that bring no token: for programs that cannot be given one.</param>
+    public static async Task<GatewayService> Start(Servers servers, string? anonymousIs = null)
     {
         var folder = new TestFolder();
         await File.WriteAllTextAsync(folder.Of("principals.json"), JsonSerializer.Serialize(
@@ -42,6 +45,11 @@ internal sealed class GatewayService : IAsyncDisposable
             ["ConnectionStrings:nats"] = servers.Nats.Url,
         });
         builder.AddToolGateway();
+        if (anonymousIs is not null)
+        {
+            builder.Services.AddSingleton<IStartupFilter>(new Named(Token(anonymousIs)));
+        }
+
         var app = builder.BuildService();
         app.MapToolGateway();
         await app.StartAsync();
@@ -59,5 +67,22 @@ internal sealed class GatewayService : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         _folder.Dispose();
+    }
+
+    private sealed class Named(string token) : IStartupFilter
+    {
+        public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
+        {
+            app.Use((http, rest) =>
+            {
+                if (http.Request.Headers.Authorization.Count == 0)
+                {
+                    http.Request.Headers.Authorization = $"Bearer {token}";
+                }
+
+                return rest(http);
+            });
+            next(app);
+        };
     }
 }
