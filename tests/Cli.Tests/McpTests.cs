@@ -56,6 +56,19 @@ public sealed class McpTests
         Assert.Equal("""{"jsonrpc":"2.0","id":1,"result":{}}""", answers[0]);
     }
 
+    [Fact]
+    public async Task The_session_that_the_gateway_opened_is_ended_with_the_input_and_headers_say_what_a_message_says()
+    {
+        await using var gateway = await FakeGateway.Start();
+        const string initialize = """{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}""";
+        const string call = """{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"größer","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}""";
+
+        Assert.Equal(0, (await AgentCtl.RunWith($"{initialize}\n{call}\n", gateway.Environment, "mcp", "serve")).ExitCode);
+
+        Assert.Contains("DELETE session=the-session version= method= name=", gateway.Headers);
+        Assert.Contains(gateway.Headers, line => line.EndsWith("version=2026-07-28 method=tools/call name==?base64?Z3LDtsOfZXI=?=", StringComparison.Ordinal));
+    }
+
     /// <summary>The routes of the gateway that are about MCP servers.</summary>
     private sealed class FakeGateway : IAsyncDisposable
     {
@@ -74,6 +87,13 @@ public sealed class McpTests
                 Asked.Enqueue($"{http.Request.Method} {http.Request.Path} {sent}");
                 if (http.Request.Path == "/mcp")
                 {
+                    var sentHeaders = http.Request.Headers;
+                    Headers.Enqueue($"{http.Request.Method} session={sentHeaders["Mcp-Session-Id"]} version={sentHeaders["MCP-Protocol-Version"]} method={sentHeaders["Mcp-Method"]} name={sentHeaders["Mcp-Name"]}");
+                    if (sent.Contains("initialize", StringComparison.Ordinal))
+                    {
+                        http.Response.Headers["Mcp-Session-Id"] = "the-session";
+                    }
+
                     http.Response.StatusCode = sent.Contains("fail", StringComparison.Ordinal) ? 403 : 200;
                     http.Response.ContentType = "text/event-stream";
                     await http.Response.WriteAsync("event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n");
@@ -87,6 +107,8 @@ public sealed class McpTests
         }
 
         public ConcurrentQueue<string> Asked { get; } = new();
+
+        public ConcurrentQueue<string> Headers { get; } = new();
 
         public Dictionary<string, string> Environment => new(StringComparer.Ordinal) { ["AGENTPLATFORM_TOOLGATEWAY_URL"] = _app.Urls.First(), ["AGENTPLATFORM_TOKEN"] = "token" };
 
