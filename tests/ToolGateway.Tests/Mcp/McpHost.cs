@@ -41,11 +41,11 @@ internal sealed class McpHost : IAsyncDisposable
     public Task Add(string name, object entry) => Gateway.McpServers.Set([(name, ReadMcpServers.One(name, JsonSerializer.SerializeToElement(entry)))], "ann", Ct);
 
     /// <summary>Calls a tool in a workspace of its own, and waits for the end.</summary>
-    public async Task<ToolOutcome> Call(string tool, object? arguments = null) => (await Gateway.Ended(await Begin(tool, arguments))).Outcome;
+    public async Task<ToolOutcome> Call(string tool, object? arguments = null, double? timeoutSeconds = null) => (await Gateway.Ended(await Begin(tool, arguments, timeoutSeconds))).Outcome;
 
-    public async Task<InvocationId> Begin(string tool, object? arguments = null)
+    public async Task<InvocationId> Begin(string tool, object? arguments = null, double? timeoutSeconds = null)
     {
-        var call = Story.Call with { Invocation = InvocationId.New(), Workspace = WorkspaceId.New(), Tool = tool, Arguments = JsonSerializer.SerializeToElement(arguments ?? new { }) };
+        var call = Story.Call with { Invocation = InvocationId.New(), Workspace = WorkspaceId.New(), Tool = tool, Arguments = JsonSerializer.SerializeToElement(arguments ?? new { }), TimeoutSeconds = timeoutSeconds };
         await Gateway.Send(call);
         return call.Invocation;
     }

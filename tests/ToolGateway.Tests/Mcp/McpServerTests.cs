@@ -4,6 +4,7 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.Testing;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Tests.Mcp.Conformance;
 
 namespace AgentPlatform.ToolGateway.Tests.Mcp;
 
@@ -95,6 +96,41 @@ public sealed class McpServerTests(Servers servers) : IClassFixture<Servers>
 
         Assert.Equal(ToolOutcomeStatus.Cancelled, (await host.Gateway.Ended(call)).Outcome.Status);
         await Eventually.True(() => Task.FromResult(host.Effects.Contains("cancelled")), "the cancellation at the server");
+    }
+
+    [Fact]
+    public async Task A_call_that_takes_longer_than_it_may_is_left_to_a_human_and_cancelled_at_the_server_which_goes_on()
+    {
+        await using var host = await McpHost.Start(servers);
+        await host.AddProbe();
+        await host.Tools("probe-server");
+
+        var late = await host.Call("probe-server.wait", timeoutSeconds: 0.5);
+
+        Assert.Equal((ToolOutcomeStatus.NeedsReconcile, "unknown_outcome"), (late.Status, late.Error?.Class));
+        Assert.Contains("did not answer within 0.5 s", late.Error!.Message, StringComparison.Ordinal);
+        await Eventually.True(() => Task.FromResult(host.Effects.Contains("cancelled")), "the cancellation at the server");
+        Assert.Equal(ToolOutcomeStatus.Completed, (await host.Call("probe-server.count")).Status);
+        Assert.Single(host.Effects, "start");
+    }
+
+    [Fact]
+    public async Task A_server_over_http_that_dies_in_the_middle_of_a_call_leaves_it_to_a_human_and_is_asked_again_when_it_is_back()
+    {
+        await using var host = await McpHost.Start(servers);
+        var behind = await ConformanceServer.Start();
+        var port = behind.Url.Port;
+        await host.Add("remote", new { url = new Uri(behind.Url, "stateless") });
+        await host.Tools("remote");
+
+        var call = await host.Begin("remote.test_hang");
+        await behind.Hanging;
+        await behind.DisposeAsync();
+
+        var outcome = (await host.Gateway.Ended(call)).Outcome;
+        Assert.Equal((ToolOutcomeStatus.NeedsReconcile, "unknown_outcome"), (outcome.Status, outcome.Error?.Class));
+        await using var back = await ConformanceServer.Start(port);
+        Assert.Equal(ToolOutcomeStatus.Completed, (await host.Call("remote.test_simple_text")).Status);
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
@@ -20,23 +21,29 @@ internal sealed class ConformanceServer : IAsyncDisposable
     private const string Silence = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=";
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
     private readonly WebApplication _app;
+    private readonly TaskCompletionSource _hanging;
 
-    private ConformanceServer(WebApplication app) => _app = app;
+    private ConformanceServer(WebApplication app, TaskCompletionSource hanging) => (_app, _hanging) = (app, hanging);
 
     public Uri Url => new(_app.Urls.First());
 
-    public static async Task<ConformanceServer> Start()
+    /// <summary>Somebody called the tool that never answers.</summary>
+    public Task Hanging => _hanging.Task;
+
+    public static async Task<ConformanceServer> Start(int port = 0)
     {
+        var hanging = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Step);
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton(new ServingOptions()).AddSingleton<McpHttpSessions>().AddSingleton<McpHttp>();
         var app = builder.Build();
         var methods = new[] { HttpMethods.Get, HttpMethods.Post, HttpMethods.Delete };
-        app.MapMethods("/sessions", methods, (HttpContext http, McpHttp mcp, CancellationToken ct) => mcp.Handle(http, _ => Task.FromResult(new Served(Options("2025-11-25"))), ct));
-        app.MapMethods("/stateless", methods, (HttpContext http, McpHttp mcp, CancellationToken ct) => mcp.Handle(http, _ => Task.FromResult(new Served(Options(version: null))), ct));
+        app.MapMethods("/sessions", methods, (HttpContext http, McpHttp mcp, CancellationToken ct) => mcp.Handle(http, _ => Task.FromResult(new Served(Options("2025-11-25", hanging))), ct));
+        app.MapMethods("/stateless", methods, (HttpContext http, McpHttp mcp, CancellationToken ct) => mcp.Handle(http, _ => Task.FromResult(new Served(Options(version: null, hanging))), ct));
         await app.StartAsync();
-        return new ConformanceServer(app);
+        return new ConformanceServer(app, hanging);
     }
 
     public async ValueTask DisposeAsync()
@@ -45,7 +52,7 @@ internal sealed class ConformanceServer : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    private static McpServerOptions Options(string? version) => new()
+    private static McpServerOptions Options(string? version, TaskCompletionSource hanging) => new()
     {
         ServerInfo = new Implementation { Name = "conformance-server", Version = "1" },
         ProtocolVersion = version,
@@ -60,7 +67,7 @@ internal sealed class ConformanceServer : IAsyncDisposable
             {
                 Name = tool.Key, Description = $"The suite's {tool.Key}.", InputSchema = tool.Value, Annotations = new ToolAnnotations { ReadOnlyHint = true, OpenWorldHint = false },
             })] }),
-            CallToolHandler = Call,
+            CallToolHandler = (context, ct) => Call(context, hanging, ct),
             ListResourcesHandler = (_, _) => ValueTask.FromResult(new ListResourcesResult
             {
                 Resources =
@@ -84,7 +91,7 @@ internal sealed class ConformanceServer : IAsyncDisposable
         },
     };
 
-    private static async ValueTask<CallToolResult> Call(RequestContext<CallToolRequestParams> context, CancellationToken ct)
+    private static async ValueTask<CallToolResult> Call(RequestContext<CallToolRequestParams> context, TaskCompletionSource hanging, CancellationToken ct)
     {
         var asked = context.Params!;
         switch (asked.Name)
@@ -118,6 +125,10 @@ internal sealed class ConformanceServer : IAsyncDisposable
                 }
 
                 return Text("done");
+            case "test_hang":
+                hanging.TrySetResult();
+                await new TaskCompletionSource().Task.WaitAsync(ct);
+                return Text("never");
             case "test_missing_capability":
                 return context.Server.ClientCapabilities?.Sampling is null
                     ? throw new MissingRequiredClientCapabilityException(new ClientCapabilities { Sampling = new SamplingCapability() })
