@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Globalization;
+using System.IO.Pipes;
 using System.Runtime.InteropServices;
 using AgentPlatform.ToolGateway.Workspaces;
 using Microsoft.Win32.SafeHandles;
@@ -25,18 +26,21 @@ internal sealed unsafe class ConfinedCall : IDisposable
     private readonly TaskCompletionSource<SandboxResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<int> open = [];
     private readonly int cancelSignal;
+    private readonly bool streams;
+    private readonly TaskCompletionSource<ProcessStreams> started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int disposed;
 
-    public ConfinedCall(SandboxCommand command, SandboxPlan plan, Guardian guardian, TimeProvider time)
+    public ConfinedCall(SandboxCommand command, SandboxPlan plan, Guardian guardian, TimeProvider time, bool streams)
     {
-        (this.command, this.plan, this.guardian, this.time) = (command, plan, guardian, time);
-        const int closeOnExec = 0x80000;
-        cancelSignal = Kernel.EventFd(0, closeOnExec);
-        if (cancelSignal < 0) throw Kernel.Failed("eventfd");
+        (this.command, this.plan, this.guardian, this.time, this.streams) = (command, plan, guardian, time, streams);
+        cancelSignal = MakeSignal();
     }
 
-    /// <summary>Marks the call's processes in their environment.</summary>
-    public string Id { get; } = Guid.CreateVersion7().ToString("N", CultureInfo.InvariantCulture);
+    /// <summary>Names the call's own temp folder.</summary>
+    private string Id { get; } = Guid.CreateVersion7().ToString("N", CultureInfo.InvariantCulture);
+
+    /// <summary>The process runs and its streams are the caller's; never completes for a call that does not give them out.</summary>
+    public Task<ProcessStreams> Started => started.Task;
 
     public Task<SandboxResult> Run()
     {
@@ -73,7 +77,7 @@ internal sealed unsafe class ConfinedCall : IDisposable
 
     private SandboxResult SpawnAndSupervise()
     {
-        var started = time.GetTimestamp();
+        var began = time.GetTimestamp();
         using var scratch = ScratchFolder.Make(command.Workspace, Id);
         var input = Pipe();
         var output = Pipe();
@@ -90,16 +94,19 @@ internal sealed unsafe class ConfinedCall : IDisposable
             return new SandboxResult.NotStarted(refusal.Message);
         }
 
-        int pid;
+        int pid, listener = -1;
         using (folder)
         using (var ruleset = Landlock.Abi > 0 ? Landlock.Build(plan.Writable(command.Workspace.Root)) : null)
         using (var memory = new SpawnMemory())
         {
             Describe(memory, folder, ruleset, scratch, (input.Read, output.Write, errors.Write, gate.Read));
             var order = memory.Order;
+            order->Signal = Own(MakeSignal());
             var thread = new Thread(() => ConfinedSpawn.Run(order), ThreadStackBytes) { IsBackground = true, Name = "sandbox spawn" };
             thread.Start();
+            SessionRequests.LetSpawn(order->Signal, order);
             thread.Join();
+            if (order->Listener >= 0) listener = Own(order->Listener);
             if (order->Step != SpawnStep.Done) return Failed(order->Step, order->Error);
             pid = order->Pid;
         }
@@ -110,11 +117,12 @@ internal sealed unsafe class ConfinedCall : IDisposable
             Limit(pid);
             foreach (var end in (int[])[input.Read, output.Write, errors.Write, gate.Read]) Close(end);
             OpenGate(gate.Write);
-            return new CallSupervision(command, plan.Limits, time, pid, input.Write, output.Read, errors.Read, cancelSignal, Close).Run(started, Layers());
+            var (feed, read, readErrors) = streams ? GiveOut(input.Write, output.Read, errors.Read) : (input.Write, output.Read, errors.Read);
+            return new CallSupervision(command, plan.Limits, time, pid, feed, read, readErrors, listener, cancelSignal, Close).Run(began, Layers());
         }
         catch
         {
-            _ = Kernel.Kill(-pid, Kernel.SigKill);
+            CallProcesses.Kill(pid);
             int status;
             _ = Kernel.Wait(pid, &status, 0);
             throw;
@@ -137,7 +145,6 @@ internal sealed unsafe class ConfinedCall : IDisposable
             ["TZ"] = "UTC",
         };
         foreach (var (name, value) in command.Environment) environment[name] = value;
-        environment[Stragglers.Mark] = Id;
 
         memory.Program("/bin/sh", ["sh", "-c", Gate, "sh", .. command.Arguments], environment.Select(pair => $"{pair.Key}={pair.Value}"));
         memory.Give(ends.Input, InputEnd);
@@ -207,7 +214,7 @@ internal sealed unsafe class ConfinedCall : IDisposable
             new(SandboxLayer.NoNewPrivileges, "no_new_privs"),
             new(SandboxLayer.Syscalls, "seccomp"),
             new(SandboxLayer.Network, plan.Network == NetworkAccess.Internet ? "seccomp (TCP and UDP open)" : Landlock.HandlesPorts ? "seccomp, landlock" : "seccomp"),
-            new(SandboxLayer.Limits, "rlimits"),
+            new(SandboxLayer.Limits, "rlimits, watched memory and disk"),
         };
         if (Landlock.Abi > 0) layers.Add(new(SandboxLayer.Files, $"landlock abi {Landlock.Abi}"));
         if (Landlock.HandlesSignals) layers.Add(new(SandboxLayer.Signals, "landlock scope"));
@@ -224,6 +231,29 @@ internal sealed unsafe class ConfinedCall : IDisposable
             $"The tool's user could not be taken: {Kernel.Explain(error)}; run the gateway as a normal user, or map user ids up to 65535 into its container."),
         _ => throw new Win32Exception(error, $"The tool could not be spawned ({step}): {Kernel.Explain(error)}"),
     };
+
+    // Not ours to close any more, and not ours to read.
+    private (int, int, int) GiveOut(int input, int output, int errors)
+    {
+        foreach (var fd in (int[])[input, output, errors]) open.Remove(fd);
+        started.SetResult(new(Pipe(PipeDirection.Out, input), Pipe(PipeDirection.In, output), Pipe(PipeDirection.In, errors), Layers()));
+        return (-1, -1, -1);
+
+        static AnonymousPipeClientStream Pipe(PipeDirection direction, int fd) => new(direction, new SafePipeHandle(fd, ownsHandle: true));
+    }
+
+    private static int MakeSignal()
+    {
+        const int closeOnExec = 0x80000;
+        var signal = Kernel.EventFd(0, closeOnExec);
+        return signal >= 0 ? signal : throw Kernel.Failed("eventfd");
+    }
+
+    private int Own(int fd)
+    {
+        open.Add(fd);
+        return fd;
+    }
 
     private (int Read, int Write) Pipe()
     {

@@ -10,6 +10,7 @@ internal unsafe struct SpawnOrder
 {
     public nint Program, Arguments, Environment, Actions, Attributes, Filter;
     public int Ruleset;
+    public int Listener, Signal;
     public int DropUser;
     public uint User, Group;
     public int Pid, Error;
@@ -30,11 +31,11 @@ internal unsafe struct LimitOrder
 /// <summary>Where a spawn is, so that a failure can name its layer.</summary>
 internal enum SpawnStep
 {
-    Descriptors,
     NoNewPrivileges,
     Landlock,
     Identity,
     Seccomp,
+    Descriptors,
     Spawn,
     Done,
 }
@@ -59,7 +60,7 @@ internal static unsafe class ConfinedSpawn
 
     private static readonly int Prctl = Syscalls.Prctl.Number, RestrictSelf = Syscalls.RestrictSelf.Number, SetGroups = Syscalls.SetGroups.Number,
         SetGroupIds = Syscalls.SetGroupIds.Number, SetUserIds = Syscalls.SetUserIds.Number, SetFilter = Syscalls.SetFilter.Number,
-        CloseRange = Syscalls.CloseRange.Number, PrLimit = Syscalls.PrLimit64.Number;
+        CloseRange = Syscalls.CloseRange.Number, Write = Syscalls.Write.Number, PrLimit = Syscalls.PrLimit64.Number;
 
     /// <summary>Runs static constructors and loads symbols before any thread is confined.</summary>
     internal static bool Prepare()
@@ -68,14 +69,16 @@ internal static unsafe class ConfinedSpawn
         return Libc != 0 && Call != null && CloseRange > 0 && *ErrorPlace() >= 0;
     }
 
+    /// <summary>Writes to <see cref="SpawnOrder.Signal"/> twice: when the filter listens, and at the end.</summary>
     internal static void Run(SpawnOrder* order)
     {
-        const int noNewPrivileges = 38, filterMode = 1, unshareTable = 2, closeOnExec = 4;
+        Confine(order);
+        Tell(order->Signal);
+    }
 
-        // A private copy of the descriptor table in which everything closes on exec: whatever another thread or a native library opened carelessly,
-        // the tool inherits only what the spawn actions duplicate.
-        order->Step = SpawnStep.Descriptors;
-        if (Call(CloseRange, 3, unchecked((nint)uint.MaxValue), unshareTable | closeOnExec, 0, 0, 0) != 0) goto failed;
+    private static void Confine(SpawnOrder* order)
+    {
+        const int noNewPrivileges = 38, filterMode = 1, withListener = 8, unshareTable = 2, closeOnExec = 4;
 
         if (order->Filter != 0 || order->Ruleset >= 0)
         {
@@ -95,8 +98,16 @@ internal static unsafe class ConfinedSpawn
         if (order->Filter != 0)
         {
             order->Step = SpawnStep.Seccomp;
-            if (Call(SetFilter, filterMode, 0, order->Filter, 0, 0, 0) != 0) goto failed;
+            var listener = Call(SetFilter, filterMode, withListener, order->Filter, 0, 0, 0);
+            if (listener < 0) goto failed;
+            order->Listener = (int)listener;
+            Tell(order->Signal); // The child asks for a session before it is there, and this thread waits for the child: another one has to answer.
         }
+
+        // A private copy of the descriptor table in which everything closes on exec: whatever another thread or a native library opened carelessly,
+        // the tool inherits only what the spawn actions duplicate. After the filter, whose listener must be in the table of all.
+        order->Step = SpawnStep.Descriptors;
+        if (Call(CloseRange, 3, unchecked((nint)uint.MaxValue), unshareTable | closeOnExec, 0, 0, 0) != 0) goto failed;
 
         order->Step = SpawnStep.Spawn;
         int pid;
@@ -129,6 +140,12 @@ internal static unsafe class ConfinedSpawn
 
     failed:
         order->Error = *ErrorPlace();
+    }
+
+    private static void Tell(int signal)
+    {
+        ulong one = 1;
+        _ = Call(Write, signal, (nint)(&one), sizeof(ulong), 0, 0, 0);
     }
 
     // The raw calls change this thread only; the C library's wrappers would change the whole gateway.

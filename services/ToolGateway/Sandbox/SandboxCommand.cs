@@ -33,6 +33,8 @@ public enum SandboxEnd
     TimedOut,
     Cancelled,
     TooMuchOutput,
+    TooMuchMemory,
+    TooMuchDisk,
 }
 
 /// <summary>A layer that stood around the call and what made it.</summary>
@@ -54,6 +56,10 @@ public abstract record SandboxResult
     /// <summary>The program could not be started (not found, not executable, no such folder).</summary>
     public sealed record NotStarted(string Reason) : SandboxResult;
 
-    /// <summary>The process ran and is gone, with every process of its group.</summary>
-    public sealed record Ended(SandboxEnd End, int ExitCode, CapturedOutput Output, CapturedOutput Errors, TimeSpan Duration, IReadOnlyList<LayerInForce> Layers) : SandboxResult;
+    /// <summary>The process ran and is gone, with every process that it started.</summary>
+    public sealed record Ended(SandboxEnd End, int ExitCode, CapturedOutput Output, CapturedOutput Errors, TimeSpan Duration, IReadOnlyList<LayerInForce> Layers) : SandboxResult
+    {
+        /// <summary>What it took too much of, in words; null otherwise.</summary>
+        public string? Why { get; init; }
+    }
 }

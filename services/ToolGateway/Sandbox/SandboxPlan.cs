@@ -41,7 +41,7 @@ public enum NetworkAccess
     Internet,
 }
 
-/// <summary>Bounds of one call. All are per process except time and output, which are of the call, and processes, which are of its user id.</summary>
+/// <summary>Bounds of one call. All are per process except time, output, and those that say "call" or "workspace"; processes are of its user id.</summary>
 public sealed record SandboxLimits
 {
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(60);
@@ -49,6 +49,18 @@ public sealed record SandboxLimits
 
     /// <summary>Private writable memory of each process (RLIMIT_DATA): unlike address space it does not punish runtimes that only reserve.</summary>
     public long MemoryBytesMax { get; init; } = 1L * 1024 * 1024 * 1024;
+
+    /// <summary>Memory of all processes of a call together, looked at while it runs.</summary>
+    public long CallMemoryBytesMax { get; init; } = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>Bytes in the workspace, with deleted files that the call holds open, looked at while it runs.</summary>
+    public long WorkspaceBytesMax { get; init; } = 8L * 1024 * 1024 * 1024;
+
+    /// <summary>Files and folders in the workspace.</summary>
+    public int WorkspaceEntriesMax { get; init; } = 500_000;
+
+    /// <summary>How often a running call is looked at; rarer when a look takes long.</summary>
+    public TimeSpan LookEvery { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Processes and threads beyond those the user id already has.</summary>
     public int ProcessesMax { get; init; } = 128;

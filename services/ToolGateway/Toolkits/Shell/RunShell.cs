@@ -98,6 +98,7 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
             SandboxEnd.TimedOut => new(FailureClass.Timeout, $"The command was stopped after {ended.Duration.TotalSeconds:0.0} s; give timeout_seconds or do less at once.", Retryable: true),
             SandboxEnd.Cancelled => new(FailureClass.Cancelled, "The command was stopped because the call was cancelled.", Retryable: false),
             SandboxEnd.TooMuchOutput => new(FailureClass.TooLarge, "The command was stopped because it printed too much; write to a file instead.", Retryable: false),
+            SandboxEnd.TooMuchMemory or SandboxEnd.TooMuchDisk => new(FailureClass.TooLarge, $"The command was stopped: {ended.Why}.", Retryable: false),
             _ => throw new InvalidOperationException($"Unknown end {ended.End}."),
         });
     }
