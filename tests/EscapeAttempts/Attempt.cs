@@ -36,6 +36,12 @@ public enum Plan
 /// <param name="Where">Why it may be missing on a machine; null when every Linux has it.</param>
 public sealed record Attempt(string Name, Unconfined As, Action<Stage> Try, bool Alone = false, bool Leaves = false, Plan Plan = Plan.Locked, string? Where = null)
 {
+    /// <summary>The shell script of an attempt that needs nothing else: in the sandbox it runs without this program.</summary>
+    public Func<Stage, string>? Script { get; init; }
+
+    /// <summary>Whether the script had its effect, by what it printed.</summary>
+    public Func<Stage, string, bool> Worked { get; init; } = static (stage, printed) => printed.Contains(stage.Canary, StringComparison.Ordinal);
+
     /// <summary>All of them.</summary>
     public static IReadOnlyList<Attempt> All { get; } = [.. Files.All, .. Network.All, .. Processes.All, .. KernelSurface.All, .. Commands.All, .. Bombs.All];
 }

@@ -8,7 +8,7 @@ namespace AgentPlatform.EscapeAttempts;
 internal static unsafe class Bombs
 {
     private const long Mebi = 1024 * 1024;
-    private static readonly TimeSpan Held = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Held = TimeSpan.FromSeconds(1.5);
 
     internal static readonly Attempt[] All =
     [
@@ -45,20 +45,20 @@ internal static unsafe class Bombs
         Bomb("take-memory-in-many-processes", s =>
         {
             const string each = "awk 'BEGIN { s = \"x\"; while (length(s) < 60000000) s = s s; system(\"sleep 3\") }'";
-            if (Script(s, $"i=0; while [ $i -lt 10 ]; do {each} & i=$((i+1)); done; wait; echo 1") != "1") throw new HeldException("it did not end well");
+            if (Script(s, $"i=0; while [ $i -lt 6 ]; do {each} & i=$((i+1)); done; wait; echo 1") != "1") throw new HeldException("it did not end well");
         }),
-        Bomb("fill-the-disk-with-one-file", s => Fill(s.Inside("fill"), 100)),
+        Bomb("fill-the-disk-with-one-file", s => Fill(s.Inside("fill"), 50)),
         Bomb("fill-the-disk-with-an-allocated-file", s => { using var file = File.Create(s.Inside("allocated")); Sys("fallocate", file.SafeFileHandle.DangerousGetHandle(), 0, 0, (nint)(100 * Mebi)); }),
         Bomb("fill-the-disk-with-many-files", s =>
         {
             Directory.CreateDirectory(s.Inside("many"));
-            for (var i = 0; i < 20; i++) Fill(s.Inside($"many/{i}"), 16);
+            for (var i = 0; i < 10; i++) Fill(s.Inside($"many/{i}"), 16);
             Hold();
         }),
         Bomb("fill-the-disk-with-deleted-files", s =>
         {
             var open = new List<FileStream>();
-            for (var i = 0; i < 20; i++)
+            for (var i = 0; i < 10; i++)
             {
                 var path = s.Inside($"deleted-{i}");
                 open.Add(new FileStream(path, FileMode.Create));
@@ -71,7 +71,7 @@ internal static unsafe class Bombs
         Bomb("fill-the-disk-with-empty-files", s =>
         {
             Directory.CreateDirectory(s.Inside("empty"));
-            for (var i = 0; i < 20_000; i++) File.Create(s.Inside($"empty/{i}")).Dispose();
+            for (var i = 0; i < 8_000; i++) File.Create(s.Inside($"empty/{i}")).Dispose();
             Hold();
         }),
         Bomb("open-files-without-end", _ =>
@@ -81,7 +81,7 @@ internal static unsafe class Bombs
         Bomb("compute-without-end", _ =>
         {
             using var me = Process.GetCurrentProcess();
-            for (me.Refresh(); me.TotalProcessorTime < TimeSpan.FromSeconds(4); me.Refresh()) Thread.SpinWait(1_000_000);
+            for (me.Refresh(); me.TotalProcessorTime < TimeSpan.FromSeconds(3); me.Refresh()) Thread.SpinWait(1_000_000);
         }),
 
         Stays("stay-in-the-background", "sleep 1000 >/dev/null 2>&1 & echo $!"),
@@ -95,7 +95,7 @@ internal static unsafe class Bombs
     private static Attempt Bomb(string name, Action<Stage> attempt) => new(name, Unconfined.AsTool, attempt, Alone: true);
 
     private static Attempt Stays(string name, string script, string? program = null) =>
-        new(name, Unconfined.AsTool, s => Console.WriteLine($"left\t{Script(s, script)}"), Alone: true, Leaves: true, Where: program is null ? null : $"machines without {program}");
+        new(name, Unconfined.AsTool, s => Console.WriteLine($"left\t{Script(s, script)}"), Alone: true, Leaves: true, Where: program is null ? null : $"machines without {program}") { Script = _ => script };
 
     private static string Script(Stage stage, string script)
     {

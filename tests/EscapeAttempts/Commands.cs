@@ -19,6 +19,12 @@ internal static class Commands
         Writes("python3 -c 'open(\"{0}\",\"w\").write(\"x\")'", "python3"), Writes("node -e 'require(\"fs\").writeFileSync(\"{0}\",\"x\")'", "node"), Writes("tar -cf {0} /etc/passwd 2>&1", "tar"),
         Writes("echo x > $(readlink -f /proc/self/root){0}"), Writes("rm -f {0}; test -e {0} || exit 0; exit 1"),
 
+        Shell("list-all-processes", s => "ls -d /proc/[0-9]*", null, (s, printed) => printed.Contains($"/proc/{s.Victim}\n", StringComparison.Ordinal)),
+        Shell("read-the-command-line-of-a-process", s => $"cat /proc/{s.Victim}/cmdline", null, (s, printed) => printed.Contains("victim", StringComparison.Ordinal)),
+        Shell("read-the-state-of-a-process", s => $"cat /proc/{s.Victim}/status", null, (s, printed) => printed.Contains("VmRSS", StringComparison.Ordinal)),
+        Shell("read-the-connections-of-the-machine", s => "cat /proc/net/tcp", null, (s, printed) => printed.Contains("local_address", StringComparison.Ordinal)),
+        Shell("read-the-mounts-of-the-machine", s => "cat /proc/mounts", null, (s, printed) => printed.Contains(" / ", StringComparison.Ordinal)),
+
         Places("/etc/cron.d/escape-attempt"), Places("/etc/systemd/system/escape-attempt.service"), Places("/etc/profile.d/escape-attempt.sh"), Places("/usr/local/bin/escape-attempt"),
         Places("/etc/init.d/escape-attempt"), Places("/var/spool/cron/crontabs/escape-attempt"), Places("/etc/apt/apt.conf.d/escape-attempt"), Places("/etc/sudoers.d/escape-attempt"),
         Changes("/etc/passwd"), Changes("/etc/shadow"), Changes("/etc/hosts"), Changes("/bin/sh"), Changes("/proc/sys/kernel/core_pattern"), Changes("/proc/sysrq-trigger"), Changes("/sys/kernel/mm/transparent_hugepage/enabled"),
@@ -33,20 +39,29 @@ internal static class Commands
         new("delete-the-settings-of-git", Unconfined.AsTool, s => File.Delete(s.Inside(".git/description")), Plan: Plan.GitProtected),
     ];
 
-    private static Attempt Reads(string script, string? program = null) =>
-        new($"shell: {script}", Unconfined.AsTool, s => s.Leaked(Run(s, string.Format(script, s.Secret, s.Home, Path.GetDirectoryName(s.Secret)))), Where: program is null ? null : $"machines without {program}");
+    private static Attempt Reads(string script, string? program = null) => Shell($"shell: {script}", s => string.Format(script, s.Secret, s.Home, Path.GetDirectoryName(s.Secret)), program);
 
-    private static Attempt Writes(string script, string? program = null) => new($"shell: {script}", Unconfined.AsTool, s =>
+    private static Attempt Writes(string script, string? program = null) => Shell($"shell: {script}", s => string.Format(script, s.Target("shell-target")), program, (s, _) =>
     {
         var target = s.Target("shell-target");
-        var before = Facts();
-        if (before.Length == 0) throw new HeldException("the target is not there");
-        var said = Run(s, string.Format(script, target));
-        if (Facts() == before) throw new HeldException(said);
+        if (File.Exists(target) && File.ReadAllText(target) == s.Canary) return false;
         File.WriteAllText(target, s.Canary);
+        return true;
+    });
 
-        string Facts() => File.Exists(target) ? $"{new FileInfo(target).Length} {File.GetLastWriteTimeUtc(target):O}" : "gone";
-    }, Where: program is null ? null : $"machines without {program}");
+    private static Attempt Shell(string name, Func<Stage, string> script, string? program, Func<Stage, string, bool>? worked = null)
+    {
+        var attempt = new Attempt(name, Unconfined.AsTool, static _ => { }, Where: program is null ? null : $"machines without {program}") { Script = script };
+        if (worked is not null) attempt = attempt with { Worked = worked };
+        return attempt with
+        {
+            Try = s =>
+            {
+                var printed = Run(s, script(s));
+                if (!attempt.Worked(s, printed)) throw new HeldException(printed);
+            },
+        };
+    }
 
     private static Attempt Places(string path) => new($"place {path}", Unconfined.AsRoot, _ =>
     {

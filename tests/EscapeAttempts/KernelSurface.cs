@@ -47,7 +47,7 @@ internal static unsafe class KernelSurface
         Root("leave-the-name-namespace", _ => Own(() => Sys("unshare", NewNames))),
         Root("leave-the-queue-namespace", _ => Own(() => Sys("unshare", NewQueues))),
         Root("leave-the-cgroup-namespace", _ => Own(() => Sys("unshare", NewCgroups))),
-        Root("enter-the-namespaces-of-the-first-process", _ => Own(() => Sys("setns", (nint)Sys("pidfd_open", 1), NewNames))),
+        Root("enter-the-names-of-another-process", s => Own(() => Sys("setns", (nint)Sys("pidfd_open", s.Victim), NewNames))),
         Tool("clone-into-a-user-namespace", _ => Clone(NewUsers), "hosts without user namespaces"),
         Tool("clone-into-user-and-network-namespaces", _ => Clone(NewUsers | NewNetwork), "hosts without user namespaces"),
         Tool("clone-into-user-and-mount-namespaces", _ => Clone(NewUsers | NewMounts), "hosts without user namespaces"),

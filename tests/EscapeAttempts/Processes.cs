@@ -14,7 +14,6 @@ internal static unsafe class Processes
         New("read-a-secret-by-the-folder-of-a-process", s => s.Leaked(File.ReadAllText($"/proc/{s.Victim}/cwd/{Path.GetFileName(s.Secret)}"))),
         New("read-a-secret-by-the-descriptor-of-a-process", s => s.Leaked(File.ReadAllText($"/proc/{s.Victim}/fd/{s.VictimDescriptor}"))),
         New("read-the-environment-of-a-process", s => s.Leaked(File.ReadAllText($"/proc/{s.Victim}/environ"))),
-        New("read-the-command-line-of-a-process", s => Read($"/proc/{s.Victim}/cmdline")),
         New("read-the-memory-map-of-a-process", s => Read($"/proc/{s.Victim}/maps")),
         New("read-the-memory-of-a-process-by-file", s =>
         {
@@ -74,7 +73,7 @@ internal static unsafe class Processes
         New("read-the-memory-of-the-gateway", s => Close(Open($"/proc/{s.Gateway}/mem", 0)), Unconfined.AsRoot),
         New("list-the-descriptors-of-the-gateway", s => _ = Directory.GetFiles($"/proc/{s.Gateway}/fd").Length, Unconfined.AsRoot),
         New("signal-the-gateway", s => Sys("kill", s.Gateway, Urgent), Unconfined.AsRoot),
-        New("attach-to-the-first-process", s => Close(Open("/proc/1/mem", 0)), Unconfined.AsRoot),
+        New("read-the-environment-of-the-first-process", s => Read("/proc/1/environ"), Unconfined.AsRoot, where: "hosts whose first process has more rights than root has here"),
         New("use-a-descriptor-that-the-gateway-left-open", s =>
         {
             var bytes = stackalloc byte[100];

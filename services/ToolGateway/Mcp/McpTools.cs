@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using AgentPlatform.Contracts;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Secrets;
 
 namespace AgentPlatform.ToolGateway.Mcp;
@@ -10,7 +11,7 @@ namespace AgentPlatform.ToolGateway.Mcp;
 /// Keeps the registry what the servers' streams say. A pinned tool is known without its server: only a server that was never seen is started to be asked. Every
 /// replica looks at the stream with each call it decides, so a quarantine or an approval holds everywhere at once.
 /// </summary>
-internal sealed class McpTools(McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
+internal sealed class McpTools(McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, Confinement confinement, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Served> _served = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _gate = new(1, 1);
@@ -125,7 +126,7 @@ internal sealed class McpTools(McpServerBook book, ToolRegistry registry, Secret
 
             if (known is null || known.Version < version)
             {
-                var connection = known?.Connection ?? new McpConnection(name, wanted.Entry, options, secrets, (offered, stop) => book.Seen(name, offered, stop), time, loggers);
+                var connection = known?.Connection ?? new McpConnection(name, wanted.Entry, options, secrets, (offered, stop) => book.Seen(name, offered, stop), time, loggers) { Confinement = confinement };
                 registry.Serve(name, [.. state.Tools.Values.Select(tool => new McpTool(name, tool, wanted.Entry.Trusted, connection, options))]);
                 _served[name] = known = new Served(version, wanted.At, connection);
             }

@@ -86,7 +86,7 @@ public sealed class Confinement : IDisposable
     }
 
     // A root gateway can enter any folder, the user it drops to cannot: without this the tool would fail later with a puzzling "permission denied".
-    private static string? Unreachable(string root, WorkspaceOwner owner)
+    internal static string? Unreachable(string root, WorkspaceOwner owner)
     {
         for (var folder = Path.GetDirectoryName(root); folder is not null; folder = Path.GetDirectoryName(folder))
         {

@@ -19,7 +19,7 @@ public sealed record EscapeOutcome(bool EscapedConfined, string Confined, bool E
 public sealed class EscapeStage : IAsyncLifetime
 {
     private const UnixFileMode All = (UnixFileMode)0b111_111_111, ReadByAll = (UnixFileMode)0b111_101_101;
-    private static readonly Dictionary<string, string> Environment = new(StringComparer.Ordinal) { ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0", ["DOTNET_TieredCompilation"] = "1" };
+    private static readonly Dictionary<string, string> Environment = new(StringComparer.Ordinal) { ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0", ["DOTNET_EnableWriteXorExecute"] = "0", ["DOTNET_GCHeapHardLimit"] = "0x10000000" };
 
     private readonly ConfinementFixture sandbox = new();
     private readonly List<Socket> listeners = [];
@@ -41,12 +41,13 @@ public sealed class EscapeStage : IAsyncLifetime
         await Build();
         foreach (var plan in Enum.GetValues<Plan>())
         {
-            await Confined([.. Attempt.All.Where(a => a.Plan == plan && !a.Alone)], plan);
+            await Confined([.. Attempt.All.Where(a => a.Plan == plan && !a.Alone && a.Script is null)], plan);
         }
-        foreach (var alone in Attempt.All.Where(a => a.Alone)) await Confined([alone], alone.Plan);
+        foreach (var alone in Attempt.All.Where(a => a.Alone && a.Script is null)) await Confined([alone], alone.Plan);
+        foreach (var script in Attempt.All.Where(a => a.Script is not null)) await Script(script);
 
         foreach (var by in Enum.GetValues<Unconfined>()) await Unconfined([.. Attempt.All.Where(a => a.As == by && !a.Alone)], by);
-        foreach (var few in Attempt.All.Where(a => a.Alone).Chunk(4)) await Task.WhenAll(few.Select(alone => Unconfined([alone], alone.As)));
+        foreach (var few in Attempt.All.Where(a => a.Alone).Chunk(6)) await Task.WhenAll(few.Select(alone => Unconfined([alone], alone.As)));
     }
 
     public async ValueTask DisposeAsync()
@@ -79,7 +80,7 @@ public sealed class EscapeStage : IAsyncLifetime
             Tools = tools, TcpPort = ((IPEndPoint)tcp.LocalEndPoint!).Port, UdpPort = ((IPEndPoint)udp.LocalEndPoint!).Port, Gateway = System.Environment.ProcessId,
             UnixStream = Path.Combine(outside, "stream"), UnixDatagram = Path.Combine(outside, "datagram"), AbstractName = $"escape-{Guid.NewGuid():N}", InheritedDescriptor = LeftOpen(Written(Path.Combine(secrets, "secret"), "")),
         };
-        Written(stage.Secret, stage.Canary);
+        Written(stage.Secret, stage.Canary + "\n");
         Made("home/ann/.ssh", ReadByAll);
         Made("data/keys", ReadByAll);
         Written(Path.Combine(stage.Home, ".ssh/id_ed25519"), stage.Canary);
@@ -111,7 +112,8 @@ public sealed class EscapeStage : IAsyncLifetime
         string Made(string name, UnixFileMode mode)
         {
             Directory.CreateDirectory(folder.Of(name));
-            for (var path = folder.Of(name); path != folder.Path; path = Path.GetDirectoryName(path)!) File.SetUnixFileMode(path, path == folder.Of(name) ? mode : ReadByAll);
+            File.SetUnixFileMode(folder.Of(name), mode);
+            for (var path = Path.GetDirectoryName(folder.Of(name))!; path != folder.Path && path != folder.Of("outside"); path = Path.GetDirectoryName(path)!) File.SetUnixFileMode(path, ReadByAll);
             return folder.Of(name);
         }
     }
@@ -161,12 +163,20 @@ public sealed class EscapeStage : IAsyncLifetime
         return root;
     }
 
+    private async Task Script(Attempt attempt)
+    {
+        var ended = await sandbox.Sh(attempt.Script!(stage), SandboxPlan.Locked, ct: TestContext.Current.CancellationToken);
+        confined[attempt.Name] = (attempt.Worked(stage, ended.Output.Text), $"{ended.ExitCode} {ended.Errors.Text.ReplaceLineEndings(" ")}");
+        if (attempt.Leaves) StillThere(attempt, [$"left\t{ended.Output.Text.Split('\n')[0]}"], confined);
+    }
+
+    // The attempts' own program needs to read its memory map when it starts, so /proc is open to it: less stands in its way than in a tool's.
     private async Task Confined(Attempt[] attempts, Plan kind)
     {
-        var walls = SandboxPlan.Locked.Readable(Path.GetDirectoryName(dotnet)!, Path.GetDirectoryName(program)!, stage.Tools).Within(new()
+        var walls = SandboxPlan.Locked.Readable("/proc", Path.GetDirectoryName(dotnet)!, Path.GetDirectoryName(program)!, stage.Tools).Within(new()
         {
-            Duration = TimeSpan.FromMinutes(2), Cpu = attempts is [{ Name: "compute-without-end" }] ? TimeSpan.FromSeconds(2) : TimeSpan.FromMinutes(2), MemoryBytesMax = 512L << 20, CallMemoryBytesMax = 384L << 20,
-            FileBytesMax = 48L << 20, WorkspaceBytesMax = 128L << 20, WorkspaceEntriesMax = 5_000, OpenFilesMax = 300, ProcessesMax = 100, LookEvery = TimeSpan.FromMilliseconds(100),
+            Duration = TimeSpan.FromMinutes(2), Cpu = attempts is [{ Name: "compute-without-end" }] ? TimeSpan.FromSeconds(1) : TimeSpan.FromMinutes(2), MemoryBytesMax = 512L << 20, CallMemoryBytesMax = 256L << 20,
+            FileBytesMax = 32L << 20, WorkspaceBytesMax = 64L << 20, WorkspaceEntriesMax = 5_000, OpenFilesMax = 300, ProcessesMax = 100, LookEvery = TimeSpan.FromMilliseconds(100),
         });
         walls = kind switch
         {
@@ -177,7 +187,6 @@ public sealed class EscapeStage : IAsyncLifetime
         var command = new SandboxCommand { Arguments = [dotnet, program, "attempts", StageFile, "0", .. attempts.Select(a => a.Name)], Workspace = sandbox.Workspace, Environment = Environment };
         var ended = Assert.IsType<SandboxResult.Ended>(await sandbox.Confinement.Run(command, walls, TestContext.Current.CancellationToken));
         Read(attempts, ended.Output.Text.Split('\n'), confined, $"{ended.End} {ended.ExitCode} {ended.Why} {ended.Errors.Text}");
-        if (attempts is [{ Leaves: true } leaves]) StillThere(leaves, ended.Output.Text.Split('\n'), confined);
         Clean();
     }
 
@@ -226,7 +235,7 @@ public sealed class EscapeStage : IAsyncLifetime
         {
             return;
         }
-        var pid = int.Parse(left.Split('\t')[1], CultureInfo.InvariantCulture);
+        if (!int.TryParse(left.Split('\t')[1], CultureInfo.InvariantCulture, out var pid)) return;
         var stat = File.Exists($"/proc/{pid}/stat") ? File.ReadAllText($"/proc/{pid}/stat") : ") X";
         var alive = stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
         if (alive) _ = Kernel.Kill(pid, Kernel.SigKill);
