@@ -27,7 +27,12 @@ internal sealed partial class McpProgram(
         {
             var plan = McpProgramPlan.Of(entry, program, workspace.Owner, options);
             var process = await confinement.Start(
-                new SandboxCommand { Arguments = CommandLine(program), Workspace = workspace, Environment = new Dictionary<string, string>(environment) { ["HOME"] = workspace.Root } }, plan);
+                new SandboxCommand
+                {
+                    Arguments = CommandLine(program), Workspace = workspace, Environment = new Dictionary<string, string>(environment) { ["HOME"] = workspace.Root },
+                    OnEgress = attempt => Asked(name, attempt.Host, attempt.Port, attempt.Why),
+                },
+                plan);
             Confined(name, string.Join(", ", process.Layers.Select(layer => $"{layer.Layer}: {layer.By}")));
             var errors = Listen(process.Errors);
             var session = await new StreamClientTransport(process.Input, new BoundedLines(process.Output, options.ResultBytesMax), loggers).ConnectAsync(cancellationToken);
@@ -69,6 +74,9 @@ internal sealed partial class McpProgram(
 
     [LoggerMessage(4211, LogLevel.Information, "MCP server {Server} runs confined: {Layers}")]
     private partial void Confined(string server, string layers);
+
+    [LoggerMessage(4213, LogLevel.Information, "MCP server {Server} asked for {Host}:{Port}: {Answer}")]
+    private partial void Asked(string server, string host, int port, string answer);
 
     [LoggerMessage(4212, LogLevel.Information, "MCP server {Server} ended: {How} {Why}")]
     private partial void Gone(string server, SandboxEnd how, string? why);

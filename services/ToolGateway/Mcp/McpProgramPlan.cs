@@ -25,6 +25,7 @@ internal static class McpProgramPlan
         return given.Network switch
         {
             NetworkAccess.TcpPorts => plan.ConnectTo(given.Ports),
+            NetworkAccess.Hosts => plan.Reach(given.Hosts),
             NetworkAccess.Internet => plan.WithInternet(),
             _ => plan,
         };

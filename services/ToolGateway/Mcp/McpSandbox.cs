@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentPlatform.ToolGateway.Sandbox;
+using AgentPlatform.ToolGateway.Sandbox.Egress;
 
 namespace AgentPlatform.ToolGateway.Mcp;
 
@@ -9,13 +10,14 @@ namespace AgentPlatform.ToolGateway.Mcp;
 /// <param name="Writable">Files and folders that it may also write: its roots.</param>
 /// <param name="Network">None unless given.</param>
 /// <param name="Ports">The TCP ports it may connect to, where <paramref name="Network"/> is <see cref="NetworkAccess.TcpPorts"/>.</param>
-public sealed record McpSandbox(string[] Readable, string[] Writable, NetworkAccess Network, int[] Ports)
+/// <param name="Hosts">The hosts it may reach, where <paramref name="Network"/> is <see cref="NetworkAccess.Hosts"/>.</param>
+public sealed record McpSandbox(string[] Readable, string[] Writable, NetworkAccess Network, int[] Ports, string[] Hosts)
 {
     private const int PathsMax = 100;
     private static readonly string[] Known = ["readable", "writable", "network"];
 
     /// <summary>Its own folder, and no network.</summary>
-    public static McpSandbox Alone { get; } = new([], [], NetworkAccess.None, []);
+    public static McpSandbox Alone { get; } = new([], [], NetworkAccess.None, [], []);
 
     /// <summary>As it is written in the configuration.</summary>
     public JsonObject Write() => new()
@@ -25,6 +27,7 @@ public sealed record McpSandbox(string[] Readable, string[] Writable, NetworkAcc
         ["network"] = Network switch
         {
             NetworkAccess.TcpPorts => new JsonArray([.. Ports.Select(port => JsonValue.Create(port))]),
+            NetworkAccess.Hosts => new JsonArray([.. Hosts.Select(host => JsonValue.Create(host))]),
             NetworkAccess.Internet => "internet",
             _ => "none",
         },
@@ -41,8 +44,8 @@ public sealed record McpSandbox(string[] Readable, string[] Writable, NetworkAcc
         }
         if (entry.TryGetProperty("url", out _)) errors.Add($"{name}: 'sandbox' is for a server with a 'command'; one with a 'url' runs elsewhere");
         errors.AddRange(json.EnumerateObject().Where(m => !Known.Contains(m.Name)).Select(m => $"{name}: 'sandbox.{m.Name}' is unknown; known are {string.Join(", ", Known)}"));
-        var (network, ports) = Reach();
-        return new McpSandbox(Paths("readable"), Paths("writable"), network, ports);
+        var (network, ports, hosts) = Reach();
+        return new McpSandbox(Paths("readable"), Paths("writable"), network, ports, hosts);
 
         string[] Paths(string member)
         {
@@ -53,14 +56,19 @@ public sealed record McpSandbox(string[] Readable, string[] Writable, NetworkAcc
             return [];
         }
 
-        (NetworkAccess, int[]) Reach()
+        (NetworkAccess, int[], string[]) Reach()
         {
-            if (!json.TryGetProperty("network", out var reach)) return (NetworkAccess.None, []);
-            if (reach.ValueKind == JsonValueKind.String && reach.GetString() is "none" or "internet") return (reach.GetString() == "none" ? NetworkAccess.None : NetworkAccess.Internet, []);
-            if (reach.ValueKind == JsonValueKind.Array && reach.GetArrayLength() is > 0 and <= PathsMax && reach.EnumerateArray().All(p => p.TryGetInt32(out var port) && port is > 0 and < 65_536))
-                return (NetworkAccess.TcpPorts, [.. reach.EnumerateArray().Select(p => p.GetInt32())]);
-            errors.Add($"{name}: 'sandbox.network' is \"none\", \"internet\" or a list of TCP ports");
-            return (NetworkAccess.None, []);
+            if (!json.TryGetProperty("network", out var reach)) return (NetworkAccess.None, [], []);
+            if (reach.ValueKind == JsonValueKind.String && reach.GetString() is "none" or "internet") return (reach.GetString() == "none" ? NetworkAccess.None : NetworkAccess.Internet, [], []);
+            if (reach.ValueKind == JsonValueKind.Array && reach.GetArrayLength() is > 0 and <= PathsMax)
+            {
+                if (reach.EnumerateArray().All(p => p.ValueKind == JsonValueKind.Number && p.TryGetInt32(out var port) && port is > 0 and < 65_536))
+                    return (NetworkAccess.TcpPorts, [.. reach.EnumerateArray().Select(p => p.GetInt32())], []);
+                if (reach.EnumerateArray().All(h => h.ValueKind == JsonValueKind.String && HostGrants.Problem(h.GetString()!) is null))
+                    return (NetworkAccess.Hosts, [], [.. reach.EnumerateArray().Select(h => h.GetString()!)]);
+            }
+            errors.Add($"{name}: 'sandbox.network' is \"none\", \"internet\", a list of hosts (\"api.example.org\", \"*.example.org\", \"192.0.2.1:8080\"), or a list of TCP ports");
+            return (NetworkAccess.None, [], []);
         }
     }
 }

@@ -1,7 +1,9 @@
 using System.ComponentModel;
 using System.Globalization;
 using System.IO.Pipes;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using AgentPlatform.ToolGateway.Sandbox.Egress;
 using AgentPlatform.ToolGateway.Workspaces;
 using Microsoft.Win32.SafeHandles;
 
@@ -94,7 +96,7 @@ internal sealed unsafe class ConfinedCall : IDisposable
             return new SandboxResult.NotStarted(refusal.Message);
         }
 
-        int pid, listener = -1;
+        int pid, listener = -1, proxy = -1;
         using (folder)
         using (var ruleset = Landlock.Abi > 0 ? Landlock.Build(plan.Writable(command.Workspace.Root)) : null)
         using (var memory = new SpawnMemory())
@@ -107,11 +109,14 @@ internal sealed unsafe class ConfinedCall : IDisposable
             SessionRequests.LetSpawn(order->Signal, order);
             thread.Join();
             if (order->Listener >= 0) listener = Own(order->Listener);
+            if (order->ProxyListener >= 0) proxy = Own(order->ProxyListener);
             if (order->Step != SpawnStep.Done) return Failed(order->Step, order->Error);
             pid = order->Pid;
         }
 
         guardian.Watch(pid);
+        open.Remove(proxy); // The proxy closes it.
+        using var egress = proxy >= 0 ? new EgressProxy(new Socket(new SafeSocketHandle(proxy, ownsHandle: true)), new HostGrants(plan.Hosts), command.OnEgress ?? (static _ => { })) : null;
         try
         {
             Limit(pid);
@@ -144,6 +149,11 @@ internal sealed unsafe class ConfinedCall : IDisposable
             ["LC_ALL"] = "C.UTF-8",
             ["TZ"] = "UTC",
         };
+        if (plan.Network == NetworkAccess.Hosts)
+        {
+            foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"]) environment[name] = $"http://127.0.0.1:{EgressProxy.Port}";
+            environment["NODE_USE_ENV_PROXY"] = "1"; // Node.js looks at the others only then.
+        }
         foreach (var (name, value) in command.Environment) environment[name] = value;
 
         memory.Program("/bin/sh", ["sh", "-c", Gate, "sh", .. command.Arguments], environment.Select(pair => $"{pair.Key}={pair.Value}"));
@@ -153,6 +163,7 @@ internal sealed unsafe class ConfinedCall : IDisposable
         memory.Give(ends.Gate, GateEnd);
         memory.StartIn((int)folder.DangerousGetHandle());
         memory.Filter(Seccomp.Build(plan.Network, Landlock.HandlesTruncate));
+        memory.Order->OwnNetwork = plan.Network == NetworkAccess.Hosts ? 1 : 0;
         if (ruleset is not null) memory.Order->Ruleset = (int)ruleset.DangerousGetHandle();
         if (command.Workspace.Owner is not { } owner) return;
         memory.Order->DropUser = 1;
@@ -213,7 +224,7 @@ internal sealed unsafe class ConfinedCall : IDisposable
         {
             new(SandboxLayer.NoNewPrivileges, "no_new_privs"),
             new(SandboxLayer.Syscalls, "seccomp"),
-            new(SandboxLayer.Network, plan.Network == NetworkAccess.Internet ? "seccomp (TCP and UDP open)" : Landlock.HandlesPorts ? "seccomp, landlock" : "seccomp"),
+            new(SandboxLayer.Network, plan.Network == NetworkAccess.Internet ? "seccomp (TCP and UDP open)" : plan.Network == NetworkAccess.Hosts ? "own namespace, egress proxy, seccomp, landlock" : Landlock.HandlesPorts ? "seccomp, landlock" : "seccomp"),
             new(SandboxLayer.Limits, "rlimits, watched memory and disk"),
         };
         if (Landlock.Abi > 0) layers.Add(new(SandboxLayer.Files, $"landlock abi {Landlock.Abi}"));
@@ -224,6 +235,8 @@ internal sealed unsafe class ConfinedCall : IDisposable
 
     private static SandboxResult.Refused Failed(SpawnStep step, int error) => step switch
     {
+        SpawnStep.Network => new SandboxResult.Refused(SandboxLayer.Network, $"A network namespace of the call's own could not be made: {Kernel.Explain(error)}. Hosts can be granted only by a gateway that " +
+            "runs as root with CAP_SYS_ADMIN; otherwise grant ports, or nothing."),
         SpawnStep.Landlock => new SandboxResult.Refused(SandboxLayer.Files, $"Landlock could not be put on: {Kernel.Explain(error)}; see whether the container's own filter denies it."),
         SpawnStep.Seccomp => new SandboxResult.Refused(SandboxLayer.Syscalls, $"The seccomp filter was not accepted: {Kernel.Explain(error)}; the kernel needs CONFIG_SECCOMP_FILTER."),
         SpawnStep.NoNewPrivileges => new SandboxResult.Refused(SandboxLayer.NoNewPrivileges, $"no_new_privs was refused: {Kernel.Explain(error)}."),

@@ -73,7 +73,7 @@ public sealed class Confinement : IDisposable
             return new(SandboxLayer.Syscalls, "The sandbox knows Linux on x86-64 and arm64 only; run ToolGateway there, for example in a container.");
         if (plan.Required.HasFlag(SandboxLayer.Files) && Landlock.Abi == 0)
             return new(SandboxLayer.Files, "This kernel gives no Landlock, so files cannot be confined; use Linux 5.13 or newer and boot with 'landlock' in lsm=.");
-        if (plan.Network == NetworkAccess.TcpPorts && !Landlock.HandlesPorts)
+        if (plan.Network is NetworkAccess.TcpPorts or NetworkAccess.Hosts && !Landlock.HandlesPorts)
             return new(SandboxLayer.Network, $"Landlock ABI {Landlock.Abi} cannot confine TCP ports; use Linux 6.7 or newer, or a plan without network.");
         if (plan.Required.HasFlag(SandboxLayer.Signals) && !Landlock.HandlesSignals)
             return new(SandboxLayer.Signals, $"Landlock ABI {Landlock.Abi} cannot scope signals; use Linux 6.12 or newer, or do not require this layer.");

@@ -1,3 +1,5 @@
+using AgentPlatform.ToolGateway.Sandbox.Egress;
+
 namespace AgentPlatform.ToolGateway.Sandbox;
 
 /// <summary>The separate walls around a tool process. Each is reported when it stands and stops the call when it is required and cannot.</summary>
@@ -36,6 +38,9 @@ public enum NetworkAccess
 
     /// <summary>TCP connections to the listed ports; no listening, no UDP (so no name resolution of its own), no raw sockets.</summary>
     TcpPorts,
+
+    /// <summary>The listed hosts, over an HTTP proxy that is all there is in a network namespace of the call's own. Only a gateway with CAP_SYS_ADMIN can give it.</summary>
+    Hosts,
 
     /// <summary>TCP and UDP without a filter on where to; still no raw, packet, netlink, vsock or local (AF_UNIX) sockets.</summary>
     Internet,
@@ -100,6 +105,7 @@ public sealed record SandboxPlan
     public IReadOnlyList<string> ProtectedPaths { get; private init; } = [];
     public NetworkAccess Network { get; private init; }
     public IReadOnlyList<int> TcpPorts { get; private init; } = [];
+    public IReadOnlyList<string> Hosts { get; private init; } = [];
     public SandboxLimits Limits { get; private init; } = new();
 
     /// <summary>Layers without which the call does not start.</summary>
@@ -122,6 +128,16 @@ public sealed record SandboxPlan
     public SandboxPlan ConnectTo(params int[] ports) =>
         this with { Network = NetworkAccess.TcpPorts, TcpPorts = [.. TcpPorts.Concat(ports).Distinct().Order()] };
 
+    /// <summary>These hosts and no others: <c>api.example.org</c>, <c>*.example.org</c> or an address, each with <c>:PORT</c> or for ports 80 and 443.</summary>
+    public SandboxPlan Reach(params string[] hosts)
+    {
+        foreach (var host in hosts)
+        {
+            if (HostGrants.Problem(host) is { } problem) throw new ArgumentException(problem, nameof(hosts));
+        }
+        return this with { Network = NetworkAccess.Hosts, TcpPorts = [EgressProxy.Port], Hosts = [.. Hosts.Concat(hosts).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal)] };
+    }
+
     public SandboxPlan WithInternet() => this with { Network = NetworkAccess.Internet, TcpPorts = [] };
 
     public SandboxPlan Within(SandboxLimits limits) => this with { Limits = limits };
@@ -132,7 +148,7 @@ public sealed record SandboxPlan
     public bool Equals(SandboxPlan? other) =>
         other is not null && Network == other.Network && Limits == other.Limits && Required == other.Required
         && ReadablePaths.SequenceEqual(other.ReadablePaths) && WritablePaths.SequenceEqual(other.WritablePaths)
-        && ProtectedPaths.SequenceEqual(other.ProtectedPaths) && TcpPorts.SequenceEqual(other.TcpPorts);
+        && ProtectedPaths.SequenceEqual(other.ProtectedPaths) && Hosts.SequenceEqual(other.Hosts) && TcpPorts.SequenceEqual(other.TcpPorts);
 
     public override int GetHashCode() => HashCode.Combine(Network, Limits, Required, ReadablePaths.Count, WritablePaths.Count, ProtectedPaths.Count);
 

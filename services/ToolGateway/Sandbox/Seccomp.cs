@@ -45,7 +45,7 @@ internal static class Seccomp
         // Not datagrams: one end of such a pair can be turned towards any local socket. The other kinds stay connected to each other.
         program.DenyUnless(Syscalls.SocketPair, [.. from type in (uint[])[SockStream, SockSequenced] select (Condition[])[new(0, JumpEqual, AfUnix), new(1, JumpEqual, type, SockTypeMask)]]);
         program.DenyUnless(Syscalls.Socket, SocketsOf(network));
-        if (network == NetworkAccess.TcpPorts)
+        if (network is NetworkAccess.TcpPorts or NetworkAccess.Hosts)
         {
             // Data sent with the opening packet does not pass the hook that checks the port.
             program.DenyIf(Syscalls.SendTo, [new(3, JumpAnySet, FastOpen)]);
@@ -66,7 +66,7 @@ internal static class Seccomp
     // A local socket is not among them even with the internet allowed: Landlock does not see a connect to /run/docker.sock or an agent's socket.
     private static Condition[][] SocketsOf(NetworkAccess network) => network switch
     {
-        NetworkAccess.TcpPorts =>
+        NetworkAccess.TcpPorts or NetworkAccess.Hosts =>
         [
             // Protocols other than 0 and TCP (multipath TCP, SMC) would pass by Landlock's port rules.
             .. from family in (uint[])[AfInet, AfInet6]

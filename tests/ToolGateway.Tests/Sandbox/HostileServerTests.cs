@@ -32,7 +32,7 @@ public sealed class HostileServerTests(Servers servers) : IClassFixture<Servers>
         await host.Tools("hostile");
         var user = OwnerOf(Path.Combine(host.Gateway.McpFolder, "hostile"));
         var outside = Outside(host);
-        using var victim = As(user, "exec sleep 1000 # canary-of-the-host", outside);
+        using var victim = As(user, "exec sh -c 'while :; do sleep 1000; done' canary-of-the-host", outside);
         try
         {
             using var tcp = new TcpListener(IPAddress.Loopback, 0);
@@ -45,7 +45,7 @@ public sealed class HostileServerTests(Servers servers) : IClassFixture<Servers>
             var failures = new List<string>();
             foreach (var script in Scripts.Select(s => s.Replace("{0}", outside, StringComparison.Ordinal).Replace("{1}", $"{victim.Id}", StringComparison.Ordinal)))
             {
-                var inside = Text(await host.Call("hostile.run", new { script }));
+                var inside = await Run(host, script);
                 if (inside.Contains("canary-of-the-host", StringComparison.Ordinal)) failures.Add($"escaped: {script}: {inside}");
                 using var open = As(user, script, outside);
                 var free = await open.StandardOutput.ReadToEndAsync(Ct);
@@ -61,7 +61,7 @@ public sealed class HostileServerTests(Servers servers) : IClassFixture<Servers>
         }
         finally
         {
-            victim.Kill();
+            victim.Kill(entireProcessTree: true);
         }
     }
 
@@ -83,11 +83,11 @@ public sealed class HostileServerTests(Servers servers) : IClassFixture<Servers>
     {
         await using var host = await McpHost.Start(servers);
         await host.Add("hostile", new { command = "node", args = new[] { host.Script("hostile.mjs") } });
-        var left = Text(await host.Call("hostile.run", new { script = "setsid env -i sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' & wait -n 2>/dev/null; sleep 0.2" })).Trim();
+        var left = (await Run(host, "setsid env -i sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' &")).Trim();
         Assert.True(IsAlive(left));
 
         await host.Gateway.McpServers.Remove("hostile", "ann", Ct);
-        await host.Tools("hostile");
+        Assert.Equal("not_found", (await host.Call("hostile.run")).Error?.Class);
 
         Assert.False(IsAlive(left));
     }
@@ -99,7 +99,7 @@ public sealed class HostileServerTests(Servers servers) : IClassFixture<Servers>
         await host.Add("hostile", new { command = "node", args = new[] { host.Script("hostile.mjs") } });
 
         Assert.Equal(ToolOutcomeStatus.NeedsReconcile, (await host.Call("hostile.flood")).Status);
-        Assert.Equal("here\n", Text(await host.Call("hostile.run", new { script = "echo here" })));
+        Assert.Equal("here\n", await Run(host, "echo here"));
     }
 
     [Fact]
@@ -112,6 +112,8 @@ public sealed class HostileServerTests(Servers servers) : IClassFixture<Servers>
             Assert.Contains("platform's own data", Assert.Throws<SandboxException>(() => ToolGateway.Mcp.McpProgramPlan.Of(entry, "/bin/true", null, options)).Message, StringComparison.Ordinal);
         }
     }
+
+    private static async Task<string> Run(McpHost host, string script) => Text(await host.Call("hostile.run", new { script = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(script)) }));
 
     private static uint OwnerOf(string folder)
     {
