@@ -36,6 +36,9 @@ public enum Plan
 /// <param name="Where">Why it may be missing on a machine; null when every Linux has it.</param>
 public sealed record Attempt(string Name, Unconfined As, Action<Stage> Try, bool Alone = false, bool Leaves = false, Plan Plan = Plan.Locked, string? Where = null)
 {
+    /// <summary>Only the tool's own user id holds it: where the gateway is not root, tools are its user, and Landlock does not see this.</summary>
+    public bool OnlyByIdentity { get; init; }
+
     /// <summary>The shell script of an attempt that needs nothing else: in the sandbox it runs without this program.</summary>
     public Func<Stage, string>? Script { get; init; }
 

@@ -21,6 +21,7 @@ internal static class Commands
 
         Shell("list-all-processes", s => "ls -d /proc/[0-9]*", null, (s, printed) => printed.Contains($"/proc/{s.Victim}\n", StringComparison.Ordinal)),
         Shell("read-the-command-line-of-a-process", s => $"cat /proc/{s.Victim}/cmdline", null, (s, printed) => printed.Contains("victim", StringComparison.Ordinal)),
+        Shell("list-the-descriptors-of-a-process", s => $"ls /proc/{s.Victim}/fd", null, (s, printed) => printed.Split('\n').Contains($"{s.VictimDescriptor}")),
         Shell("read-the-state-of-a-process", s => $"cat /proc/{s.Victim}/status", null, (s, printed) => printed.Contains("VmRSS", StringComparison.Ordinal)),
         Shell("read-the-connections-of-the-machine", s => "cat /proc/net/tcp", null, (s, printed) => printed.Contains("local_address", StringComparison.Ordinal)),
         Shell("read-the-mounts-of-the-machine", s => "cat /proc/mounts", null, (s, printed) => printed.Contains(" / ", StringComparison.Ordinal)),

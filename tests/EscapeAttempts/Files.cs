@@ -34,7 +34,7 @@ internal static unsafe class Files
         New("write-a-file-in-var-tmp", s => MadeAndRemoved($"/var/tmp/escape-{Environment.ProcessId}")),
         New("change-attributes-of-a-file-outside", s => Attribute("setxattr", s.Target("change-attributes-of-a-file-outside")), where: "file systems without user attributes"),
         New("change-attributes-of-a-folder-outside", s => Attribute("lsetxattr", s.Outside), where: "file systems without user attributes"),
-        New("change-the-mode-of-a-file-outside", s => Path2("fchmodat", s.Target("change-the-mode-of-a-file-outside"), 0x1FF), Unconfined.AsRoot),
+        New("change-the-mode-of-a-file-outside", s => Path2("fchmodat", s.Target("change-the-mode-of-a-file-outside"), 0x1FF), Unconfined.AsRoot) with { OnlyByIdentity = true },
         New("take-a-file-outside", s => Path2("fchownat", s.Target("take-a-file-outside"), 1, 1), Unconfined.AsRoot),
         New("give-a-file-of-the-workspace-to-root", s => Path2("fchownat", Made(s, "out-4"), 0, 0), Unconfined.AsRoot),
         New("make-a-block-device", s => Path2("mknodat", Fresh(s.Inside("disk")), 0x6000 | 0x180, 0xFE00), Unconfined.AsRoot),

@@ -71,7 +71,6 @@ internal static unsafe class Processes
         }, where: "kernels without NUMA"),
         New("read-the-environment-of-the-gateway", s => Read($"/proc/{s.Gateway}/environ"), Unconfined.AsRoot),
         New("read-the-memory-of-the-gateway", s => Close(Open($"/proc/{s.Gateway}/mem", 0)), Unconfined.AsRoot),
-        New("list-the-descriptors-of-the-gateway", s => _ = Directory.GetFiles($"/proc/{s.Gateway}/fd").Length, Unconfined.AsRoot),
         New("signal-the-gateway", s => Sys("kill", s.Gateway, Urgent), Unconfined.AsRoot),
         New("read-the-environment-of-the-first-process", s => Read("/proc/1/environ"), Unconfined.AsRoot, where: "hosts whose first process has more rights than root has here"),
         New("use-a-descriptor-that-the-gateway-left-open", s =>

@@ -30,20 +30,20 @@ public enum SandboxLayer
     Signals = 64,
 }
 
-/// <summary>How much network a tool sees.</summary>
+/// <summary>How much network a tool sees. The numbers are stored.</summary>
 public enum NetworkAccess
 {
     /// <summary>No socket can be made, only connected pairs between the tool's own processes.</summary>
-    None,
+    None = 0,
 
     /// <summary>TCP connections to the listed ports; no listening, no UDP (so no name resolution of its own), no raw sockets.</summary>
-    TcpPorts,
+    TcpPorts = 1,
 
     /// <summary>The listed hosts, over an HTTP proxy that is all there is in a network namespace of the call's own. Only a gateway with CAP_SYS_ADMIN can give it.</summary>
-    Hosts,
+    Hosts = 2,
 
     /// <summary>TCP and UDP without a filter on where to; still no raw, packet, netlink, vsock or local (AF_UNIX) sockets.</summary>
-    Internet,
+    Internet = 3,
 }
 
 /// <summary>Bounds of one call. All are per process except time, output, and those that say "call" or "workspace"; processes are of its user id.</summary>

@@ -43,7 +43,7 @@ internal static unsafe partial class SessionRequests
         while (true)
         {
             if (Kernel.Poll(polls, 2, -1) < 0 && Kernel.Error != Kernel.EINTR) throw Kernel.Failed("poll");
-            if (polls[1].Seen != 0 && !Reply(polls[1].Fd, LetGo)) polls[1].Fd = -1;
+            if (polls[1].Seen != 0 && ((polls[1].Seen & Kernel.PollIn) == 0 || !Reply(polls[1].Fd, LetGo))) polls[1].Fd = -1;
             if (polls[0].Seen == 0) continue;
             ulong count;
             if (Kernel.Read(signal, (byte*)&count, sizeof(ulong)) == sizeof(ulong)) told += count;
