@@ -84,12 +84,13 @@ internal static unsafe class Bombs
             for (me.Refresh(); me.TotalProcessorTime < TimeSpan.FromSeconds(3); me.Refresh()) Thread.SpinWait(1_000_000);
         }),
 
+        // Each tells its number before the call ends: one that was killed before it was there would show nothing.
         Stays("stay-in-the-background", "sleep 1000 >/dev/null 2>&1 & echo $!"),
-        Stays("stay-in-a-session-of-its-own", "setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' &", "setsid"),
-        Stays("stay-without-a-parent-and-without-a-mark", "setsid env -i sh -c '(echo $(exec sh -c \"echo \\$PPID\"); exec sleep 1000 >/dev/null 2>&1) & exit' & wait", "setsid"),
-        Stays("stay-and-ignore-signals", "nohup setsid sh -c 'trap \"\" TERM HUP INT; echo $$; exec sleep 1000 >/dev/null 2>&1' >&1 2>/dev/null &", "setsid"),
-        Stays("stay-in-a-process-group-of-its-own", "perl -e '$p = fork; exit if $p; setpgrp; print \"$$\\n\"; exec \"sleep 1000 >/dev/null 2>&1\"'", "perl"),
-        Stays("stay-holding-the-output-open", "setsid sh -c 'echo $$; exec sleep 1000' &", "setsid"),
+        Stays("stay-in-a-session-of-its-own", "echo $(setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' &)", "setsid"),
+        Stays("stay-without-a-parent-and-without-a-mark", "echo $(setsid env -i sh -c '(exec sh -c \"echo \\$\\$; exec sleep 1000 >/dev/null 2>&1\") & exit' &)", "setsid"),
+        Stays("stay-and-ignore-signals", "echo $(setsid sh -c 'trap \"\" TERM HUP INT; echo $$; exec sleep 1000 >/dev/null 2>&1' &)", "setsid"),
+        Stays("stay-in-a-process-group-of-its-own", "perl -e '$| = 1; $p = fork; if ($p) { sleep 1; exit } setpgrp; print \"$$\\n\"; exec \"sleep 1000 >/dev/null 2>&1\"'", "perl"),
+        Stays("stay-holding-the-output-open", "rm -f told; mkfifo told; setsid sh -c 'echo $$ > told; exec sleep 1000' & read number < told; echo $number", "setsid"),
     ];
 
     private static Attempt Bomb(string name, Action<Stage> attempt) => new(name, Unconfined.AsTool, attempt, Alone: true);

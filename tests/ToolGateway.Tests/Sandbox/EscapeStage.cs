@@ -235,7 +235,7 @@ public sealed class EscapeStage : IAsyncLifetime
         {
             return;
         }
-        if (!int.TryParse(left.Split('\t')[1], CultureInfo.InvariantCulture, out var pid)) return;
+        var pid = int.Parse(left.Split('\t')[1], CultureInfo.InvariantCulture);
         var stat = File.Exists($"/proc/{pid}/stat") ? File.ReadAllText($"/proc/{pid}/stat") : ") X";
         var alive = stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
         if (alive) _ = Kernel.Kill(pid, Kernel.SigKill);
