@@ -95,7 +95,8 @@ public enum ToolOutcomeStatus
 /// <param name="Artifacts">Files it wrote or checked, with their hashes.</param>
 /// <param name="Error">Set unless <see cref="ToolOutcomeStatus.Completed"/>.</param>
 /// <param name="DurationMs">Wall time of the tool itself, in milliseconds.</param>
-public sealed record ToolOutcome(ToolOutcomeStatus Status, JsonElement Content, Artifact[] Artifacts, ToolError? Error, double DurationMs);
+/// <param name="Sandbox">The layers that stood around its processes, each with what made it; null for a tool that starts none.</param>
+public sealed record ToolOutcome(ToolOutcomeStatus Status, JsonElement Content, Artifact[] Artifacts, ToolError? Error, double DurationMs, string[]? Sandbox = null);
 
 /// <summary>Why a tool call failed.</summary>
 /// <param name="Class">A stable word: invalid_arguments, not_found, timeout, exit_code, denied, unavailable, …</param>

@@ -26,7 +26,6 @@ internal static class ToolGatewayService
         builder.AddProjections(new ToolUsageProjection());
         builder.Services
             .AddSingleton(WorkspaceFolders.From(builder.Configuration))
-            .AddSingleton(services => new Confinement(services.GetRequiredService<TimeProvider>()))
             .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
             .AddMcp(McpSetup.Options(builder.Configuration), MasterKey.From(builder.Configuration), McpSetup.Serving(builder.Configuration))
             .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()

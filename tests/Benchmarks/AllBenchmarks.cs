@@ -1,5 +1,6 @@
 using AgentPlatform.Benchmarks.Messaging;
 using AgentPlatform.Benchmarks.Models;
+using AgentPlatform.Benchmarks.Sandbox;
 using AgentPlatform.Benchmarks.Store;
 using AgentPlatform.Benchmarks.Tokens;
 
@@ -18,6 +19,7 @@ internal static class AllBenchmarks
         ["publish-handle"] = PublishHandle.Run,
         ["tokens"] = TokenCounting.Run,
         ["gateway"] = GatewayLatency.Run,
+        ["sandbox"] = SandboxStart.Run,
         ["million"] = MillionMessages.Run,
     };
 

@@ -24,6 +24,18 @@ public sealed class McpTests
     }
 
     [Fact]
+    public async Task A_program_is_given_folders_and_hosts()
+    {
+        await using var gateway = await FakeGateway.Start();
+
+        var said = await AgentCtl.Run(gateway.Environment, "mcp", "add", "files", "--writable", "/srv/x", "--network", "api.example.org", "--", "npx");
+
+        Assert.Equal(0, said.ExitCode);
+        Assert.Equal(
+            """PUT /v1/mcp-servers/files {"command":"npx","args":[],"env":{},"trusted":false,"sandbox":{"writable":["/srv/x"],"network":["api.example.org"]}}""", Assert.Single(gateway.Asked));
+    }
+
+    [Fact]
     public async Task Neither_a_program_nor_an_address_is_wrong_use()
     {
         await using var gateway = await FakeGateway.Start();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AgentPlatform.Cli.Live;
 using AgentPlatform.Contracts;
 
@@ -61,8 +62,11 @@ internal static class McpCommands
         var env = new Option<string[]>("--env") { Description = "NAME=VALUE for a program; a secret as NAME=secret:KEY, kept before with PUT /v1/secrets/KEY" };
         var headers = new Option<string[]>("--header") { Description = "NAME=VALUE for an address; a secret as NAME=secret:KEY" };
         var trusted = new Option<bool>("--trusted") { Description = "Believe its annotations where they loosen something" };
+        var readable = new Option<string[]>("--readable") { Description = "A file or folder that a program may also read" };
+        var writable = new Option<string[]>("--writable") { Description = "A file or folder that a program may also write; without it, only a folder of its own" };
+        var network = new Option<string[]>("--network") { Description = "A host a program may reach (api.example.org, *.example.org, 192.0.2.1:8080), a TCP port, or internet; without it, none" };
         var command = new Argument<string[]>("command") { Description = "The program and its arguments, after --", Arity = ArgumentArity.ZeroOrMore };
-        return shared.Action(new Command("add", "Configure a server; the first list or call starts it") { name, url, env, headers, trusted, command }, async (parsed, platform, say, ct) =>
+        return shared.Action(new Command("add", "Configure a server; the first list or call starts it") { name, url, env, headers, trusted, readable, writable, network, command }, async (parsed, platform, say, ct) =>
         {
             var words = parsed.GetValue(command) ?? [];
             if (words.Length == 0 == parsed.GetValue(url) is null)
@@ -73,9 +77,40 @@ internal static class McpCommands
             object entry = parsed.GetValue(url) is { } address
                 ? new { url = address, headers = Values("--header", parsed.GetValue(headers)), trusted = parsed.GetValue(trusted) }
                 : new { command = words[0], args = words[1..], env = Values("--env", parsed.GetValue(env)), trusted = parsed.GetValue(trusted) };
-            say.Answer(await platform.ToolGateway.PutMcpServer(parsed.GetRequiredValue(name), JsonSerializer.SerializeToElement(entry), ct), Show);
+            var json = JsonSerializer.SerializeToNode(entry)!;
+            if (Sandbox(parsed.GetValue(readable) ?? [], parsed.GetValue(writable) ?? [], parsed.GetValue(network) ?? []) is { } sandbox)
+            {
+                json["sandbox"] = sandbox;
+            }
+
+            say.Answer(await platform.ToolGateway.PutMcpServer(parsed.GetRequiredValue(name), JsonSerializer.SerializeToElement(json), ct), Show);
             return ExitCode.Done;
         });
+    }
+
+    private static JsonObject? Sandbox(string[] readable, string[] writable, string[] network)
+    {
+        var sandbox = new JsonObject();
+        if (readable.Length > 0)
+        {
+            sandbox["readable"] = new JsonArray([.. readable.Select(path => JsonValue.Create(Path.GetFullPath(path)))]);
+        }
+
+        if (writable.Length > 0)
+        {
+            sandbox["writable"] = new JsonArray([.. writable.Select(path => JsonValue.Create(Path.GetFullPath(path)))]);
+        }
+
+        if (network is ["none" or "internet"])
+        {
+            sandbox["network"] = network[0];
+        }
+        else if (network.Length > 0)
+        {
+            sandbox["network"] = new JsonArray([.. network.Select(to => int.TryParse(to, out var port) ? JsonValue.Create(port) : JsonValue.Create(to))]);
+        }
+
+        return sandbox.Count > 0 ? sandbox : null;
     }
 
     private static Dictionary<string, object> Values(string option, string[]? pairs)

@@ -196,7 +196,7 @@ internal sealed partial class ExecuteInvocation(
         var status = error is null ? ToolOutcomeStatus.Completed
             : error.Class == FailureClass.UnknownOutcome && !MayRepeat(request) ? ToolOutcomeStatus.NeedsReconcile
             : ToolOutcomeStatus.Failed;
-        return new ToolOutcome(status, output.Content, artifacts, error, 0);
+        return new ToolOutcome(status, output.Content, artifacts, error, 0, output.Layers?.Select(layer => layer.ToString()).ToArray());
     }
 
     // Live lines are for who watches now; when nobody can be told, nothing is lost that is not in the result.

@@ -1,3 +1,4 @@
+using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Secrets;
 using ModelContextProtocol;
 using ModelContextProtocol.Client;
@@ -32,6 +33,9 @@ internal sealed partial class McpConnection(
     private bool _stale;
     private int _failures;
     private DateTimeOffset _restartAt;
+
+    /// <summary>In which a server that is a program runs.</summary>
+    public required Confinement Confinement { get; init; }
 
     /// <summary>How it is configured.</summary>
     public McpServerEntry Entry => entry;
@@ -150,28 +154,16 @@ internal sealed partial class McpConnection(
             ct);
     }
 
-    private StdioClientTransport Program(IReadOnlyDictionary<string, string> values)
+    private McpProgram Program(IReadOnlyDictionary<string, string> values)
     {
-        var folder = Path.Combine(options.Folder, name);
-        Directory.CreateDirectory(folder);
-
         // Built from nothing: the gateway's own environment names the files of its secrets.
-        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
-        {
-            ["PATH"] = Environment.GetEnvironmentVariable("PATH"), ["HOME"] = folder, ["LANG"] = "C.UTF-8", ["TZ"] = "UTC",
-        };
+        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? Sandbox.Confinement.SearchPath };
         foreach (var (variable, value) in entry.Env)
         {
             environment[variable] = Text(value, values);
         }
 
-        return new StdioClientTransport(
-            new StdioClientTransportOptions
-            {
-                Name = name, Command = entry.Command!, Arguments = entry.Args, WorkingDirectory = entry.Cwd ?? folder, InheritEnvironmentVariables = false, EnvironmentVariables = environment,
-                StandardErrorLines = line => SaidAside(name, McpResult.Masked(line, values)),
-            },
-            loggers);
+        return new McpProgram(name, entry, environment, Confinement, options, time, line => SaidAside(name, McpResult.Masked(line, values)), loggers);
     }
 
     private HttpClientTransport Address(IReadOnlyDictionary<string, string> values)

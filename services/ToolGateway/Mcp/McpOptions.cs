@@ -1,10 +1,22 @@
+using AgentPlatform.ToolGateway.Sandbox;
+
 namespace AgentPlatform.ToolGateway.Mcp;
 
 /// <summary>Bounds of what MCP servers may take.</summary>
 public sealed record McpOptions
 {
-    /// <summary>Folder in which each stdio server gets one of its own, as HOME and to start in.</summary>
+    /// <summary>Folder in which each stdio server gets one of its own, as HOME and to start in; the user it runs as must be able to reach it.</summary>
     public required string Folder { get; init; }
+
+    /// <summary>Folders that no server is given, whatever is configured.</summary>
+    public IReadOnlyList<string> Closed { get; init; } = [];
+
+    /// <summary>Bounds of a server that is a program. It lives long, and Node.js and npx take more than a command does.</summary>
+    public SandboxLimits ProgramLimits { get; init; } = new()
+    {
+        Duration = TimeSpan.MaxValue, Cpu = TimeSpan.FromDays(365), MemoryBytesMax = 4L << 30, CallMemoryBytesMax = 4L << 30, ProcessesMax = 512, FileBytesMax = 1L << 30, OpenFilesMax = 4096,
+        LookEvery = TimeSpan.FromSeconds(2),
+    };
 
     /// <summary>Servers at the same time.</summary>
     public int ServersMax { get; init; } = 100;

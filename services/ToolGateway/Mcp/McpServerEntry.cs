@@ -11,7 +11,7 @@ public sealed record McpValue(string? Text, string? Secret, string? Prefix)
 
 /// <summary>How an MCP server is reached: a program to start, or an address.</summary>
 public sealed record McpServerEntry(
-    string? Command, string[] Args, IReadOnlyDictionary<string, McpValue> Env, string? Cwd, string? Url, IReadOnlyDictionary<string, McpValue> Headers, bool Trusted)
+    string? Command, string[] Args, IReadOnlyDictionary<string, McpValue> Env, string? Cwd, string? Url, IReadOnlyDictionary<string, McpValue> Headers, bool Trusted, McpSandbox? Sandbox = null)
 {
     /// <summary>In the common form, secrets as references.</summary>
     public JsonObject Write()
@@ -36,6 +36,11 @@ public sealed record McpServerEntry(
         }
 
         entry["trusted"] = Trusted;
+        if (Sandbox is not null)
+        {
+            entry["sandbox"] = Sandbox.Write();
+        }
+
         return entry;
 
         void AddMap(string name, IReadOnlyDictionary<string, McpValue> values) =>

@@ -3,6 +3,7 @@ using AgentPlatform.Contracts;
 using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Secrets;
 
 namespace AgentPlatform.ToolGateway.Mcp;
@@ -11,7 +12,8 @@ namespace AgentPlatform.ToolGateway.Mcp;
 /// Keeps the registry what the servers' streams say. A pinned tool is known without its server: only a server that was never seen is started to be asked. Every
 /// replica looks at the stream with each call it decides, so a quarantine or an approval holds everywhere at once.
 /// </summary>
-internal sealed class McpTools(McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, NatsLink nats, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
+internal sealed class McpTools(
+    McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, Confinement confinement, NatsLink nats, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Served> _served = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _gate = new(1, 1);
@@ -135,6 +137,7 @@ internal sealed class McpTools(McpServerBook book, ToolRegistry registry, Secret
             {
                 var connection = known?.Connection ?? new McpConnection(name, wanted.Entry, options, secrets, (offered, methods, stop) => book.Seen(name, offered, methods, stop), time, loggers)
                 {
+                    Confinement = confinement,
                     Told = new McpNews(nats, name).Tell,
                 };
                 registry.Serve(name, [.. state.Tools.Values.Select(tool => new McpTool(name, tool, wanted.Entry.Trusted, connection, options)), .. McpMethodTool.Of(name, state.Methods ?? [], wanted.Entry.Trusted, connection, options)]);

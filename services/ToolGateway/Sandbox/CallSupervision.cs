@@ -2,25 +2,27 @@ namespace AgentPlatform.ToolGateway.Sandbox;
 
 /// <summary>Waits for one running process: feeds its input, reads its output, and ends it at exit, deadline, cancellation or too much output.</summary>
 internal sealed unsafe class CallSupervision(
-    SandboxCommand command, SandboxLimits limits, TimeProvider time, int pid, int input, int output, int errors, int cancelSignal, Action<int> close)
+    SandboxCommand command, SandboxLimits limits, TimeProvider time, int pid, int input, int output, int errors, int sessions, int cancelSignal, Action<int> close)
 {
     private const int ReadBytes = 16 * 1024;
-    private const int Input = 0, Output = 1, Errors = 2, Process = 3, Cancelled = 4, Slots = 5;
+    private const int Input = 0, Output = 1, Errors = 2, Process = 3, Cancelled = 4, Sessions = 5, Slots = 6;
 
     private readonly OutputCapture capturedOutput = new(isError: false, limits.OutputBytesKept, command.OnLine);
     private readonly OutputCapture capturedErrors = new(isError: true, limits.OutputBytesKept, command.OnLine);
     private readonly byte[] buffer = new byte[ReadBytes];
+    private readonly CallUse use = new(limits, command.Workspace.Root, pid, time);
     private int fed;
+    private string? why;
 
     public SandboxResult Run(long started, IReadOnlyList<LayerInForce> layers)
     {
         var process = Kernel.OpenProcess(pid);
         try
         {
-            Kernel.MakeNonBlocking(input);
+            if (input >= 0) Kernel.MakeNonBlocking(input);
             var end = WaitForEnd(process, started);
-            // While the leader is not reaped its number cannot be given to another process, so the group kill cannot hit a stranger.
-            _ = Kernel.Kill(-pid, Kernel.SigKill);
+            // While the leader is not reaped its number cannot be given to another process, so no stranger is hit.
+            CallProcesses.Kill(pid);
             Drain();
             int status;
             while (Kernel.Wait(pid, &status, 0) < 0)
@@ -30,7 +32,7 @@ internal sealed unsafe class CallSupervision(
             var signal = status & 0x7f;
             if (end == SandboxEnd.Exited && signal != 0) end = SandboxEnd.Signalled;
             var code = signal == 0 ? (status >> 8) & 0xff : 128 + signal; // As shells count it.
-            return new SandboxResult.Ended(end, code, capturedOutput.Finish(), capturedErrors.Finish(), time.GetElapsedTime(started), layers);
+            return new SandboxResult.Ended(end, code, capturedOutput.Finish(), capturedErrors.Finish(), time.GetElapsedTime(started), layers) { Why = why };
         }
         finally
         {
@@ -46,15 +48,23 @@ internal sealed unsafe class CallSupervision(
         polls[Errors] = new() { Fd = errors, Events = Kernel.PollIn };
         polls[Process] = new() { Fd = process, Events = Kernel.PollIn };
         polls[Cancelled] = new() { Fd = cancelSignal, Events = Kernel.PollIn };
+        polls[Sessions] = new() { Fd = sessions, Events = Kernel.PollIn };
         while (true)
         {
             var left = limits.Duration - time.GetElapsedTime(started);
             if (left <= TimeSpan.Zero) return SandboxEnd.TimedOut;
-            var ready = Kernel.Poll(polls, Slots, (int)Math.Min(int.MaxValue, Math.Ceiling(left.TotalMilliseconds)));
+            if (use.Rest <= TimeSpan.Zero && use.Look() is { } taken)
+            {
+                why = taken.Why;
+                return taken.End;
+            }
+            if (use.Rest < left) left = use.Rest;
+            var ready = Kernel.Poll(polls, Slots, (int)Math.Max(0, Math.Ceiling(left.TotalMilliseconds)));
             if (ready < 0 && Kernel.Error != Kernel.EINTR) throw Kernel.Failed("poll");
             if (ready <= 0) continue;
 
             if (polls[Cancelled].Seen != 0) return SandboxEnd.Cancelled;
+            if (polls[Sessions].Seen != 0 && ((polls[Sessions].Seen & Kernel.PollIn) == 0 || !SessionRequests.Pretend(sessions))) polls[Sessions].Fd = -1;
             if (polls[Input].Seen != 0 && !Feed()) polls[Input].Fd = -1; // poll skips negative descriptors.
             if (polls[Output].Seen != 0 && !ReadOnce(output, capturedOutput)) polls[Output].Fd = -1;
             if (polls[Errors].Seen != 0 && !ReadOnce(errors, capturedErrors)) polls[Errors].Fd = -1;
@@ -63,7 +73,7 @@ internal sealed unsafe class CallSupervision(
         }
     }
 
-    // What the tool wrote before its end is still in the pipes. A straggler may hold them open, so the wait is bounded.
+    // What the tool wrote before its end is still in the pipes. Whoever was given an end elsewhere may hold it open, so the wait is bounded.
     private void Drain()
     {
         var polls = stackalloc Kernel.PollFd[2];

@@ -1,6 +1,9 @@
 using System.ComponentModel;
 using System.Globalization;
+using System.IO.Pipes;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using AgentPlatform.ToolGateway.Sandbox.Egress;
 using AgentPlatform.ToolGateway.Workspaces;
 using Microsoft.Win32.SafeHandles;
 
@@ -25,18 +28,21 @@ internal sealed unsafe class ConfinedCall : IDisposable
     private readonly TaskCompletionSource<SandboxResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<int> open = [];
     private readonly int cancelSignal;
+    private readonly bool streams;
+    private readonly TaskCompletionSource<ProcessStreams> started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int disposed;
 
-    public ConfinedCall(SandboxCommand command, SandboxPlan plan, Guardian guardian, TimeProvider time)
+    public ConfinedCall(SandboxCommand command, SandboxPlan plan, Guardian guardian, TimeProvider time, bool streams)
     {
-        (this.command, this.plan, this.guardian, this.time) = (command, plan, guardian, time);
-        const int closeOnExec = 0x80000;
-        cancelSignal = Kernel.EventFd(0, closeOnExec);
-        if (cancelSignal < 0) throw Kernel.Failed("eventfd");
+        (this.command, this.plan, this.guardian, this.time, this.streams) = (command, plan, guardian, time, streams);
+        cancelSignal = MakeSignal();
     }
 
-    /// <summary>Marks the call's processes in their environment.</summary>
-    public string Id { get; } = Guid.CreateVersion7().ToString("N", CultureInfo.InvariantCulture);
+    /// <summary>Names the call's own temp folder.</summary>
+    private string Id { get; } = Guid.CreateVersion7().ToString("N", CultureInfo.InvariantCulture);
+
+    /// <summary>The process runs and its streams are the caller's; never completes for a call that does not give them out.</summary>
+    public Task<ProcessStreams> Started => started.Task;
 
     public Task<SandboxResult> Run()
     {
@@ -73,7 +79,7 @@ internal sealed unsafe class ConfinedCall : IDisposable
 
     private SandboxResult SpawnAndSupervise()
     {
-        var started = time.GetTimestamp();
+        var began = time.GetTimestamp();
         using var scratch = ScratchFolder.Make(command.Workspace, Id);
         var input = Pipe();
         var output = Pipe();
@@ -90,31 +96,38 @@ internal sealed unsafe class ConfinedCall : IDisposable
             return new SandboxResult.NotStarted(refusal.Message);
         }
 
-        int pid;
+        int pid, listener = -1, proxy = -1;
         using (folder)
         using (var ruleset = Landlock.Abi > 0 ? Landlock.Build(plan.Writable(command.Workspace.Root)) : null)
         using (var memory = new SpawnMemory())
         {
             Describe(memory, folder, ruleset, scratch, (input.Read, output.Write, errors.Write, gate.Read));
             var order = memory.Order;
+            order->Signal = Own(MakeSignal());
             var thread = new Thread(() => ConfinedSpawn.Run(order), ThreadStackBytes) { IsBackground = true, Name = "sandbox spawn" };
             thread.Start();
+            SessionRequests.LetSpawn(order->Signal, order);
             thread.Join();
+            if (order->Listener >= 0) listener = Own(order->Listener);
+            if (order->ProxyListener >= 0) proxy = Own(order->ProxyListener);
             if (order->Step != SpawnStep.Done) return Failed(order->Step, order->Error);
             pid = order->Pid;
         }
 
         guardian.Watch(pid);
+        open.Remove(proxy); // The proxy closes it.
+        using var egress = proxy >= 0 ? new EgressProxy(new Socket(new SafeSocketHandle(proxy, ownsHandle: true)), new HostGrants(plan.Hosts), command.OnEgress ?? (static _ => { })) : null;
         try
         {
             Limit(pid);
             foreach (var end in (int[])[input.Read, output.Write, errors.Write, gate.Read]) Close(end);
             OpenGate(gate.Write);
-            return new CallSupervision(command, plan.Limits, time, pid, input.Write, output.Read, errors.Read, cancelSignal, Close).Run(started, Layers());
+            var (feed, read, readErrors) = streams ? GiveOut(input.Write, output.Read, errors.Read) : (input.Write, output.Read, errors.Read);
+            return new CallSupervision(command, plan.Limits, time, pid, feed, read, readErrors, listener, cancelSignal, Close).Run(began, Layers());
         }
         catch
         {
-            _ = Kernel.Kill(-pid, Kernel.SigKill);
+            CallProcesses.Kill(pid);
             int status;
             _ = Kernel.Wait(pid, &status, 0);
             throw;
@@ -136,8 +149,12 @@ internal sealed unsafe class ConfinedCall : IDisposable
             ["LC_ALL"] = "C.UTF-8",
             ["TZ"] = "UTC",
         };
+        if (plan.Network == NetworkAccess.Hosts)
+        {
+            foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"]) environment[name] = $"http://127.0.0.1:{EgressProxy.Port}";
+            environment["NODE_USE_ENV_PROXY"] = "1"; // Node.js looks at the others only then.
+        }
         foreach (var (name, value) in command.Environment) environment[name] = value;
-        environment[Stragglers.Mark] = Id;
 
         memory.Program("/bin/sh", ["sh", "-c", Gate, "sh", .. command.Arguments], environment.Select(pair => $"{pair.Key}={pair.Value}"));
         memory.Give(ends.Input, InputEnd);
@@ -146,6 +163,7 @@ internal sealed unsafe class ConfinedCall : IDisposable
         memory.Give(ends.Gate, GateEnd);
         memory.StartIn((int)folder.DangerousGetHandle());
         memory.Filter(Seccomp.Build(plan.Network, Landlock.HandlesTruncate));
+        memory.Order->OwnNetwork = plan.Network == NetworkAccess.Hosts ? 1 : 0;
         if (ruleset is not null) memory.Order->Ruleset = (int)ruleset.DangerousGetHandle();
         if (command.Workspace.Owner is not { } owner) return;
         memory.Order->DropUser = 1;
@@ -206,8 +224,8 @@ internal sealed unsafe class ConfinedCall : IDisposable
         {
             new(SandboxLayer.NoNewPrivileges, "no_new_privs"),
             new(SandboxLayer.Syscalls, "seccomp"),
-            new(SandboxLayer.Network, plan.Network == NetworkAccess.Internet ? "seccomp (TCP and UDP open)" : Landlock.HandlesPorts ? "seccomp, landlock" : "seccomp"),
-            new(SandboxLayer.Limits, "rlimits"),
+            new(SandboxLayer.Network, plan.Network == NetworkAccess.Internet ? "seccomp (TCP and UDP open)" : plan.Network == NetworkAccess.Hosts ? "own namespace, egress proxy, seccomp, landlock" : Landlock.HandlesPorts ? "seccomp, landlock" : "seccomp"),
+            new(SandboxLayer.Limits, "rlimits, watched memory and disk"),
         };
         if (Landlock.Abi > 0) layers.Add(new(SandboxLayer.Files, $"landlock abi {Landlock.Abi}"));
         if (Landlock.HandlesSignals) layers.Add(new(SandboxLayer.Signals, "landlock scope"));
@@ -217,6 +235,8 @@ internal sealed unsafe class ConfinedCall : IDisposable
 
     private static SandboxResult.Refused Failed(SpawnStep step, int error) => step switch
     {
+        SpawnStep.Network => new SandboxResult.Refused(SandboxLayer.Network, $"A network namespace of the call's own could not be made: {Kernel.Explain(error)}. Hosts can be granted only by a gateway that " +
+            "runs as root with CAP_SYS_ADMIN; otherwise grant ports, or nothing."),
         SpawnStep.Landlock => new SandboxResult.Refused(SandboxLayer.Files, $"Landlock could not be put on: {Kernel.Explain(error)}; see whether the container's own filter denies it."),
         SpawnStep.Seccomp => new SandboxResult.Refused(SandboxLayer.Syscalls, $"The seccomp filter was not accepted: {Kernel.Explain(error)}; the kernel needs CONFIG_SECCOMP_FILTER."),
         SpawnStep.NoNewPrivileges => new SandboxResult.Refused(SandboxLayer.NoNewPrivileges, $"no_new_privs was refused: {Kernel.Explain(error)}."),
@@ -224,6 +244,29 @@ internal sealed unsafe class ConfinedCall : IDisposable
             $"The tool's user could not be taken: {Kernel.Explain(error)}; run the gateway as a normal user, or map user ids up to 65535 into its container."),
         _ => throw new Win32Exception(error, $"The tool could not be spawned ({step}): {Kernel.Explain(error)}"),
     };
+
+    // Not ours to close any more, and not ours to read.
+    private (int, int, int) GiveOut(int input, int output, int errors)
+    {
+        foreach (var fd in (int[])[input, output, errors]) open.Remove(fd);
+        started.SetResult(new(Pipe(PipeDirection.Out, input), Pipe(PipeDirection.In, output), Pipe(PipeDirection.In, errors), Layers()));
+        return (-1, -1, -1);
+
+        static AnonymousPipeClientStream Pipe(PipeDirection direction, int fd) => new(direction, new SafePipeHandle(fd, ownsHandle: true));
+    }
+
+    private static int MakeSignal()
+    {
+        const int closeOnExec = 0x80000;
+        var signal = Kernel.EventFd(0, closeOnExec);
+        return signal >= 0 ? signal : throw Kernel.Failed("eventfd");
+    }
+
+    private int Own(int fd)
+    {
+        open.Add(fd);
+        return fd;
+    }
 
     private (int Read, int Write) Pipe()
     {

@@ -10,6 +10,8 @@ internal unsafe struct SpawnOrder
 {
     public nint Program, Arguments, Environment, Actions, Attributes, Filter;
     public int Ruleset;
+    public int Listener, Signal;
+    public int OwnNetwork, ProxyListener;
     public int DropUser;
     public uint User, Group;
     public int Pid, Error;
@@ -30,11 +32,12 @@ internal unsafe struct LimitOrder
 /// <summary>Where a spawn is, so that a failure can name its layer.</summary>
 internal enum SpawnStep
 {
-    Descriptors,
+    Network,
     NoNewPrivileges,
     Landlock,
     Identity,
     Seccomp,
+    Descriptors,
     Spawn,
     Done,
 }
@@ -59,7 +62,8 @@ internal static unsafe class ConfinedSpawn
 
     private static readonly int Prctl = Syscalls.Prctl.Number, RestrictSelf = Syscalls.RestrictSelf.Number, SetGroups = Syscalls.SetGroups.Number,
         SetGroupIds = Syscalls.SetGroupIds.Number, SetUserIds = Syscalls.SetUserIds.Number, SetFilter = Syscalls.SetFilter.Number,
-        CloseRange = Syscalls.CloseRange.Number, PrLimit = Syscalls.PrLimit64.Number;
+        CloseRange = Syscalls.CloseRange.Number, Write = Syscalls.Write.Number, Unshare = Syscalls.Unshare.Number, MakeSocket = Syscalls.Socket.Number,
+        Control = Syscalls.Ioctl.Number, Bind = Syscalls.Bind.Number, Listen = Syscalls.Listen.Number, PrLimit = Syscalls.PrLimit64.Number;
 
     /// <summary>Runs static constructors and loads symbols before any thread is confined.</summary>
     internal static bool Prepare()
@@ -68,15 +72,22 @@ internal static unsafe class ConfinedSpawn
         return Libc != 0 && Call != null && CloseRange > 0 && *ErrorPlace() >= 0;
     }
 
+    /// <summary>Writes to <see cref="SpawnOrder.Signal"/> twice: when the filter listens, and at the end.</summary>
     internal static void Run(SpawnOrder* order)
     {
-        const int noNewPrivileges = 38, filterMode = 1, unshareTable = 2, closeOnExec = 4;
+        Confine(order);
+        Tell(order->Signal);
+    }
 
-        // A private copy of the descriptor table in which everything closes on exec: whatever another thread or a native library opened carelessly,
-        // the tool inherits only what the spawn actions duplicate.
-        order->Step = SpawnStep.Descriptors;
-        if (Call(CloseRange, 3, unchecked((nint)uint.MaxValue), unshareTable | closeOnExec, 0, 0, 0) != 0) goto failed;
+    private static void Confine(SpawnOrder* order)
+    {
+        const int noNewPrivileges = 38, filterMode = 1, withListener = 8, unshareTable = 2, closeOnExec = 4;
 
+        if (order->OwnNetwork != 0)
+        {
+            order->Step = SpawnStep.Network;
+            if (MakeNetwork(order) != 0) goto failed;
+        }
         if (order->Filter != 0 || order->Ruleset >= 0)
         {
             order->Step = SpawnStep.NoNewPrivileges;
@@ -95,8 +106,16 @@ internal static unsafe class ConfinedSpawn
         if (order->Filter != 0)
         {
             order->Step = SpawnStep.Seccomp;
-            if (Call(SetFilter, filterMode, 0, order->Filter, 0, 0, 0) != 0) goto failed;
+            var listener = Call(SetFilter, filterMode, withListener, order->Filter, 0, 0, 0);
+            if (listener < 0) goto failed;
+            order->Listener = (int)listener;
+            Tell(order->Signal); // The child asks for a session before it is there, and this thread waits for the child: another one has to answer.
         }
+
+        // A private copy of the descriptor table in which everything closes on exec: whatever another thread or a native library opened carelessly,
+        // the tool inherits only what the spawn actions duplicate. After the filter, whose listener must be in the table of all.
+        order->Step = SpawnStep.Descriptors;
+        if (Call(CloseRange, 3, unchecked((nint)uint.MaxValue), unshareTable | closeOnExec, 0, 0, 0) != 0) goto failed;
 
         order->Step = SpawnStep.Spawn;
         int pid;
@@ -129,6 +148,31 @@ internal static unsafe class ConfinedSpawn
 
     failed:
         order->Error = *ErrorPlace();
+    }
+
+    // A namespace in which there is nothing but a loopback, and on it one listener, which is ours: a socket stays in the namespace it was made in.
+    private static long MakeNetwork(SpawnOrder* order)
+    {
+        const int newNetwork = 0x40000000, internet = 2, streamCloseOnExec = 0x80001, setFlags = 0x8914, waiting = 64;
+        if (Call(Unshare, newNetwork, 0, 0, 0, 0, 0) != 0) return -1;
+        var fd = Call(MakeSocket, internet, streamCloseOnExec, 0, 0, 0, 0);
+        if (fd < 0) return -1;
+        order->ProxyListener = (int)fd;
+
+        byte* device = stackalloc byte[40], address = stackalloc byte[16];
+        (device[0], device[1]) = ((byte)'l', (byte)'o');
+        *(ushort*)(device + 16) = 0x41; // Up and running.
+        if (Call(Control, (nint)fd, setFlags, (nint)device, 0, 0, 0) != 0) return -1;
+        *(ushort*)address = internet;
+        (address[2], address[3], address[4], address[7]) = (Egress.EgressProxy.Port >> 8, Egress.EgressProxy.Port & 0xFF, 127, 1);
+        if (Call(Bind, (nint)fd, (nint)address, 16, 0, 0, 0) != 0) return -1;
+        return Call(Listen, (nint)fd, waiting, 0, 0, 0, 0);
+    }
+
+    private static void Tell(int signal)
+    {
+        ulong one = 1;
+        _ = Call(Write, signal, (nint)(&one), sizeof(ulong), 0, 0, 0);
     }
 
     // The raw calls change this thread only; the C library's wrappers would change the whole gateway.

@@ -5,9 +5,9 @@ namespace AgentPlatform.ToolGateway.Sandbox;
 /// <summary>Runs processes inside the walls of a <see cref="SandboxPlan"/>. One per gateway.</summary>
 /// <remarks>
 /// Promises: the tool and all it starts keep the plan's files, network, system calls, user and limits; nothing of the gateway's environment or descriptors is
-/// inherited; the tool's process group ends with the call and with the gateway.
-/// Does not promise: a bound on memory over all processes of a call (each has its own; a cgroup would be needed), disk space over all files, or that a process which
-/// both leaves the group and scrubs its environment ends with the call (see <see cref="Stragglers"/>).
+/// inherited; every process a tool started ends with the call and with the gateway, wherever it moved itself (<see cref="SessionRequests"/>).
+/// Does not promise: that what Landlock does not see is held (looking up names, sizes and times of files, setting times; and, where the gateway is not root and tools
+/// are its own user, the mode of that user's files); or that memory and disk over all processes end at the byte (<see cref="CallUse"/>).
 /// </remarks>
 public sealed class Confinement : IDisposable
 {
@@ -15,13 +15,11 @@ public sealed class Confinement : IDisposable
     public const string SearchPath = "/usr/local/bin:/usr/bin:/bin";
 
     private readonly Guardian guardian = new();
-    private readonly Stragglers stragglers;
     private readonly TimeProvider time;
 
     public Confinement(TimeProvider time)
     {
         this.time = time;
-        stragglers = new Stragglers(time);
         if (Kernel.IsKnownMachine && !ConfinedSpawn.Prepare()) throw new InvalidOperationException("The C library lacks a function the sandbox needs; use glibc 2.29 or musl 1.2 or newer.");
     }
 
@@ -33,15 +31,40 @@ public sealed class Confinement : IDisposable
         if (MissingLayer(command, plan) is { } refused) return refused;
         if (NotFound(command) is { } reason) return new SandboxResult.NotStarted(reason);
 
-        using var call = new ConfinedCall(command, plan, guardian, time);
+        using var call = new ConfinedCall(command, plan, guardian, time, streams: false);
         await using var stop = ct.Register(call.Cancel);
-        var result = await call.Run();
-        if (result is SandboxResult.Ended { End: SandboxEnd.Exited }) stragglers.KillLater(call.Id);
-        else if (result is SandboxResult.Ended) Stragglers.KillNow(call.Id);
-        return result;
+        return await call.Run();
+    }
+
+    /// <summary>Starts a process that goes on until it ends or is stopped, and gives its streams. It ends with the gateway like every call.</summary>
+    /// <exception cref="SandboxException">It was refused, or could not be started.</exception>
+    public async Task<ConfinedProcess> Start(SandboxCommand command, SandboxPlan plan)
+    {
+        if (MissingLayer(command, plan) is { } refused) throw new SandboxException(refused.Reason);
+        if (NotFound(command) is { } reason) throw new SandboxException(reason);
+
+        var call = new ConfinedCall(command, plan, guardian, time, streams: true);
+        try
+        {
+            var ended = call.Run();
+            if (await Task.WhenAny(call.Started, ended) == ended) throw new SandboxException(Said(await ended));
+            return new ConfinedProcess(call, ended);
+        }
+        catch
+        {
+            call.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => guardian.Dispose();
+
+    private static string Said(SandboxResult result) => result switch
+    {
+        SandboxResult.Refused refused => refused.Reason,
+        SandboxResult.NotStarted notStarted => notStarted.Reason,
+        _ => "It ended at once.",
+    };
 
     /// <summary>The first required layer this host cannot give, in words.</summary>
     private static SandboxResult.Refused? MissingLayer(SandboxCommand command, SandboxPlan plan)
@@ -50,7 +73,7 @@ public sealed class Confinement : IDisposable
             return new(SandboxLayer.Syscalls, "The sandbox knows Linux on x86-64 and arm64 only; run ToolGateway there, for example in a container.");
         if (plan.Required.HasFlag(SandboxLayer.Files) && Landlock.Abi == 0)
             return new(SandboxLayer.Files, "This kernel gives no Landlock, so files cannot be confined; use Linux 5.13 or newer and boot with 'landlock' in lsm=.");
-        if (plan.Network == NetworkAccess.TcpPorts && !Landlock.HandlesPorts)
+        if (plan.Network is NetworkAccess.TcpPorts or NetworkAccess.Hosts && !Landlock.HandlesPorts)
             return new(SandboxLayer.Network, $"Landlock ABI {Landlock.Abi} cannot confine TCP ports; use Linux 6.7 or newer, or a plan without network.");
         if (plan.Required.HasFlag(SandboxLayer.Signals) && !Landlock.HandlesSignals)
             return new(SandboxLayer.Signals, $"Landlock ABI {Landlock.Abi} cannot scope signals; use Linux 6.12 or newer, or do not require this layer.");
@@ -63,7 +86,7 @@ public sealed class Confinement : IDisposable
     }
 
     // A root gateway can enter any folder, the user it drops to cannot: without this the tool would fail later with a puzzling "permission denied".
-    private static string? Unreachable(string root, WorkspaceOwner owner)
+    internal static string? Unreachable(string root, WorkspaceOwner owner)
     {
         for (var folder = Path.GetDirectoryName(root); folder is not null; folder = Path.GetDirectoryName(folder))
         {

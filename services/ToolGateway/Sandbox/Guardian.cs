@@ -5,7 +5,7 @@ namespace AgentPlatform.ToolGateway.Sandbox;
 
 /// <summary>
 /// Ends the tools of a gateway that died. One small shell process holds the read end of a pipe whose only write end is ours: when the gateway is gone, however it
-/// went, the shell reads end-of-file and kills every process group still on its list.
+/// went, the shell reads end-of-file and kills every process of every call still on its list.
 /// </summary>
 /// <remarks>
 /// Not a parent-death signal: that follows the spawning thread, which ends at once, must be asked for inside the child, and reaches the child only, not what it started.
@@ -23,7 +23,18 @@ internal sealed class Guardian : IDisposable
                 -*) case $groups in *" $group "*) groups="${groups%%" $group "*} ${groups#*" $group "}" ;; esac ;;
             esac
         done
-        for group in $groups; do kill -9 "-$group" 2>/dev/null; done
+        # A call's session has its group's number, and no process can leave it; a group it can leave.
+        alive=yes rounds=0
+        while [ -n "$alive" ] && [ $rounds -lt 100 ]; do
+            alive='' rounds=$((rounds + 1))
+            for group in $groups; do kill -9 "-$group" 2>/dev/null; done
+            for stat in /proc/[0-9]*/stat; do
+                read -r line < "$stat" || continue
+                pid=${line%% *}
+                set -- ${line##*) }
+                case $groups in *" $4 "*) case $1 in [ZX]) ;; *) alive=yes; kill -9 "$pid" ;; esac ;; esac
+            done 2>/dev/null
+        done
         """;
 
     private readonly Lock gate = new();

@@ -1,3 +1,4 @@
+using AgentPlatform.ToolGateway.Sandbox.Egress;
 using AgentPlatform.ToolGateway.Workspaces;
 
 namespace AgentPlatform.ToolGateway.Sandbox;
@@ -23,6 +24,9 @@ public sealed record SandboxCommand
 
     /// <summary>Called for each line on the thread that reads the tool's output; must be quick.</summary>
     public Action<OutputLine>? OnLine { get; init; }
+
+    /// <summary>Called for each host that was asked for, by any thread; must be quick.</summary>
+    public Action<EgressAttempt>? OnEgress { get; init; }
 }
 
 /// <summary>How a process ended.</summary>
@@ -33,10 +37,16 @@ public enum SandboxEnd
     TimedOut,
     Cancelled,
     TooMuchOutput,
+    TooMuchMemory,
+    TooMuchDisk,
 }
 
 /// <summary>A layer that stood around the call and what made it.</summary>
-public sealed record LayerInForce(SandboxLayer Layer, string By);
+public sealed record LayerInForce(SandboxLayer Layer, string By)
+{
+    /// <summary>As it is recorded: <c>files: landlock abi 7</c>.</summary>
+    public override string ToString() => $"{System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(Layer.ToString())}: {By}";
+}
 
 /// <summary>Text of one output stream, cut to the bound.</summary>
 public sealed record CapturedOutput(string Text, long BytesSeen, bool Truncated);
@@ -54,6 +64,10 @@ public abstract record SandboxResult
     /// <summary>The program could not be started (not found, not executable, no such folder).</summary>
     public sealed record NotStarted(string Reason) : SandboxResult;
 
-    /// <summary>The process ran and is gone, with every process of its group.</summary>
-    public sealed record Ended(SandboxEnd End, int ExitCode, CapturedOutput Output, CapturedOutput Errors, TimeSpan Duration, IReadOnlyList<LayerInForce> Layers) : SandboxResult;
+    /// <summary>The process ran and is gone, with every process that it started.</summary>
+    public sealed record Ended(SandboxEnd End, int ExitCode, CapturedOutput Output, CapturedOutput Errors, TimeSpan Duration, IReadOnlyList<LayerInForce> Layers) : SandboxResult
+    {
+        /// <summary>What it took too much of, in words; null otherwise.</summary>
+        public string? Why { get; init; }
+    }
 }

@@ -1,3 +1,5 @@
+using AgentPlatform.ToolGateway.Sandbox.Egress;
+
 namespace AgentPlatform.ToolGateway.Sandbox;
 
 /// <summary>The separate walls around a tool process. Each is reported when it stands and stops the call when it is required and cannot.</summary>
@@ -28,20 +30,23 @@ public enum SandboxLayer
     Signals = 64,
 }
 
-/// <summary>How much network a tool sees.</summary>
+/// <summary>How much network a tool sees. The numbers are stored.</summary>
 public enum NetworkAccess
 {
     /// <summary>No socket can be made, only connected pairs between the tool's own processes.</summary>
-    None,
+    None = 0,
 
     /// <summary>TCP connections to the listed ports; no listening, no UDP (so no name resolution of its own), no raw sockets.</summary>
-    TcpPorts,
+    TcpPorts = 1,
+
+    /// <summary>The listed hosts, over an HTTP proxy that is all there is in a network namespace of the call's own. Only a gateway with CAP_SYS_ADMIN can give it.</summary>
+    Hosts = 2,
 
     /// <summary>TCP and UDP without a filter on where to; still no raw, packet, netlink, vsock or local (AF_UNIX) sockets.</summary>
-    Internet,
+    Internet = 3,
 }
 
-/// <summary>Bounds of one call. All are per process except time and output, which are of the call, and processes, which are of its user id.</summary>
+/// <summary>Bounds of one call. All are per process except time, output, and those that say "call" or "workspace"; processes are of its user id.</summary>
 public sealed record SandboxLimits
 {
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(60);
@@ -49,6 +54,18 @@ public sealed record SandboxLimits
 
     /// <summary>Private writable memory of each process (RLIMIT_DATA): unlike address space it does not punish runtimes that only reserve.</summary>
     public long MemoryBytesMax { get; init; } = 1L * 1024 * 1024 * 1024;
+
+    /// <summary>Memory of all processes of a call together, looked at while it runs.</summary>
+    public long CallMemoryBytesMax { get; init; } = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>Bytes in the workspace, with deleted files that the call holds open, looked at while it runs.</summary>
+    public long WorkspaceBytesMax { get; init; } = 8L * 1024 * 1024 * 1024;
+
+    /// <summary>Files and folders in the workspace.</summary>
+    public int WorkspaceEntriesMax { get; init; } = 500_000;
+
+    /// <summary>How often a running call is looked at; rarer when a look takes long.</summary>
+    public TimeSpan LookEvery { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Processes and threads beyond those the user id already has.</summary>
     public int ProcessesMax { get; init; } = 128;
@@ -88,6 +105,7 @@ public sealed record SandboxPlan
     public IReadOnlyList<string> ProtectedPaths { get; private init; } = [];
     public NetworkAccess Network { get; private init; }
     public IReadOnlyList<int> TcpPorts { get; private init; } = [];
+    public IReadOnlyList<string> Hosts { get; private init; } = [];
     public SandboxLimits Limits { get; private init; } = new();
 
     /// <summary>Layers without which the call does not start.</summary>
@@ -110,6 +128,16 @@ public sealed record SandboxPlan
     public SandboxPlan ConnectTo(params int[] ports) =>
         this with { Network = NetworkAccess.TcpPorts, TcpPorts = [.. TcpPorts.Concat(ports).Distinct().Order()] };
 
+    /// <summary>These hosts and no others: <c>api.example.org</c>, <c>*.example.org</c> or an address, each with <c>:PORT</c> or for ports 80 and 443.</summary>
+    public SandboxPlan Reach(params string[] hosts)
+    {
+        foreach (var host in hosts)
+        {
+            if (HostGrants.Problem(host) is { } problem) throw new ArgumentException(problem, nameof(hosts));
+        }
+        return this with { Network = NetworkAccess.Hosts, TcpPorts = [EgressProxy.Port], Hosts = [.. Hosts.Concat(hosts).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.Ordinal)] };
+    }
+
     public SandboxPlan WithInternet() => this with { Network = NetworkAccess.Internet, TcpPorts = [] };
 
     public SandboxPlan Within(SandboxLimits limits) => this with { Limits = limits };
@@ -120,7 +148,7 @@ public sealed record SandboxPlan
     public bool Equals(SandboxPlan? other) =>
         other is not null && Network == other.Network && Limits == other.Limits && Required == other.Required
         && ReadablePaths.SequenceEqual(other.ReadablePaths) && WritablePaths.SequenceEqual(other.WritablePaths)
-        && ProtectedPaths.SequenceEqual(other.ProtectedPaths) && TcpPorts.SequenceEqual(other.TcpPorts);
+        && ProtectedPaths.SequenceEqual(other.ProtectedPaths) && Hosts.SequenceEqual(other.Hosts) && TcpPorts.SequenceEqual(other.TcpPorts);
 
     public override int GetHashCode() => HashCode.Combine(Network, Limits, Required, ReadablePaths.Count, WritablePaths.Count, ProtectedPaths.Count);
 

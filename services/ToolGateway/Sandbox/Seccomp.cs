@@ -14,14 +14,15 @@ internal static class Seccomp
 {
     private const ushort Load = 0x20, JumpEqual = 0x15, JumpAtLeast = 0x35, JumpAnySet = 0x45, And = 0x54, Return = 0x06;
     private const uint Allow = 0x7fff0000, KillProcess = 0x80000000, Errno = 0x00050000;
-    private const uint EPERM = 1, ENOSYS = 38;
+    private const uint AskUs = 0x7fc00000;
+    private const uint EPERM = 1, ENOSYS = 38, EOPNOTSUPP = 95;
     private const uint NumberOffset = 0, MachineOffset = 4;
     private const uint MachineX64 = 0xC000003E, MachineArm64 = 0xC00000B7;
 
     // mount, cgroup, uts, ipc, user, pid and net namespaces. The time namespace shares a bit with the exit signal and exists only in clone3 and unshare.
     private const uint NamespaceFlags = 0x7E020000;
 
-    private const uint AfUnix = 1, AfInet = 2, AfInet6 = 10, SockStream = 1, SockDatagram = 2, SockTypeMask = 0xF, ProtocolTcp = 6;
+    private const uint AfUnix = 1, AfInet = 2, AfInet6 = 10, SockStream = 1, SockDatagram = 2, SockSequenced = 5, SockTypeMask = 0xF, ProtocolTcp = 6;
     private const uint OpenTruncate = 0x200, OpenAccessMask = 3, FastOpen = 0x20000000;
     private const uint FakeTerminalInput = 0x5412, LinuxConsole = 0x541C;
 
@@ -32,13 +33,19 @@ internal static class Seccomp
         program.RequireMachine();
         foreach (var call in Syscalls.Denied) program.Deny(call);
         program.Answer(Syscalls.Clone3, ENOSYS); // Its flags lie in memory, out of the filter's sight; C libraries fall back to clone.
+        program.Give(Syscalls.SetSession, AskUs); // See SessionRequests.
+        foreach (var call in Syscalls.Attributes) program.Answer(call, EOPNOTSUPP);
+        foreach (var call in Syscalls.OnlyForItself) program.DenyUnless(call, [[new(0, JumpEqual, 0)]]);
+        program.DenyUnless(Syscalls.SetPriority, [[new(0, JumpEqual, 0), new(1, JumpEqual, 0)]]); // A process, itself; not a group or a user.
+        program.DenyUnless(Syscalls.SetDiskPriority, [[new(0, JumpEqual, 1), new(1, JumpEqual, 0)]]);
         program.DenyIf(Syscalls.Clone, [new(0, JumpAnySet, NamespaceFlags)]);
         program.DenyIf(Syscalls.Ioctl, [new(1, JumpEqual, FakeTerminalInput)]);
         program.DenyIf(Syscalls.Ioctl, [new(1, JumpEqual, LinuxConsole)]);
         program.DenyUnless(Syscalls.PrLimit64, [[new(0, JumpEqual, 0)]]); // Only its own limits.
-        program.DenyUnless(Syscalls.SocketPair, [[new(0, JumpEqual, AfUnix)]]);
+        // Not datagrams: one end of such a pair can be turned towards any local socket. The other kinds stay connected to each other.
+        program.DenyUnless(Syscalls.SocketPair, [.. from type in (uint[])[SockStream, SockSequenced] select (Condition[])[new(0, JumpEqual, AfUnix), new(1, JumpEqual, type, SockTypeMask)]]);
         program.DenyUnless(Syscalls.Socket, SocketsOf(network));
-        if (network == NetworkAccess.TcpPorts)
+        if (network is NetworkAccess.TcpPorts or NetworkAccess.Hosts)
         {
             // Data sent with the opening packet does not pass the hook that checks the port.
             program.DenyIf(Syscalls.SendTo, [new(3, JumpAnySet, FastOpen)]);
@@ -59,7 +66,7 @@ internal static class Seccomp
     // A local socket is not among them even with the internet allowed: Landlock does not see a connect to /run/docker.sock or an agent's socket.
     private static Condition[][] SocketsOf(NetworkAccess network) => network switch
     {
-        NetworkAccess.TcpPorts =>
+        NetworkAccess.TcpPorts or NetworkAccess.Hosts =>
         [
             // Protocols other than 0 and TCP (multipath TCP, SMC) would pass by Landlock's port rules.
             .. from family in (uint[])[AfInet, AfInet6]
@@ -100,11 +107,13 @@ internal static class Seccomp
 
         public void Deny(Syscall call) => Answer(call, EPERM);
 
-        public void Answer(Syscall call, uint error)
+        public void Answer(Syscall call, uint error) => Give(call, Errno | error);
+
+        public void Give(Syscall call, uint action)
         {
             if (call.Number < 0) return;
             Add(JumpEqual, (uint)call.Number, 0, 1);
-            Add(Return, Errno | error);
+            Add(Return, action);
         }
 
         public void DenyIf(Syscall call, Condition[] all) => Block(call, [all], whenMet: Errno | EPERM, otherwise: null);

@@ -28,7 +28,7 @@ internal sealed unsafe partial class SpawnMemory : IDisposable
         Check(AttributesFlags(attributes, SetSignalDefaults | SetSignalMask | NewSession), "posix_spawnattr_setflags");
         Order->Attributes = attributes;
         Order->Actions = actions;
-        Order->Ruleset = -1;
+        Order->Ruleset = Order->Listener = Order->Signal = Order->ProxyListener = -1;
     }
 
     public SpawnOrder* Order { get; }

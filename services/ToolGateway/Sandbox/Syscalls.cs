@@ -14,7 +14,19 @@ internal static class Syscalls
         SendMessage = new("sendmsg", 46, 211), SendMessages = new("sendmmsg", 307, 269), Truncate = new("truncate", 76, 45), Open = new("open", 2, -1),
         OpenAt = new("openat", 257, 56), OpenAt2 = new("openat2", 437, 437), Prctl = new("prctl", 157, 167), SetGroups = new("setgroups", 116, 159),
         SetGroupIds = new("setresgid", 119, 149), SetUserIds = new("setresuid", 117, 147), SetFilter = new("seccomp", 317, 277),
-        CloseRange = new("close_range", 436, 436), RestrictSelf = new("landlock_restrict_self", 446, 446);
+        Write = new("write", 1, 64), Unshare = new("unshare", 272, 97), Bind = new("bind", 49, 200), Listen = new("listen", 50, 201),
+        SetSession = new("setsid", 112, 157), SetPriority = new("setpriority", 141, 140), SetDiskPriority = new("ioprio_set", 251, 30), CloseRange = new("close_range", 436, 436), RestrictSelf = new("landlock_restrict_self", 446, 446);
+
+    /// <summary>May be called for the caller itself (0), not for another process: the user's other processes run outside.</summary>
+    internal static readonly Syscall[] OnlyForItself =
+        [new("sched_setaffinity", 203, 122), new("sched_setscheduler", 144, 119), new("sched_setparam", 142, 118), new("sched_setattr", 314, 274)];
+
+    /// <summary>Landlock does not see them: they would write to every file that the user may write to. Answered as by a file system that has no attributes.</summary>
+    internal static readonly Syscall[] Attributes =
+    [
+        new("setxattr", 188, 5), new("lsetxattr", 189, 6), new("fsetxattr", 190, 7), new("removexattr", 197, 14), new("lremovexattr", 198, 15), new("fremovexattr", 199, 16),
+        new("setxattrat", 463, 463), new("removexattrat", 466, 466),
+    ];
 
     internal static readonly Syscall[] Denied =
     [
@@ -32,7 +44,7 @@ internal static class Syscalls
         new("process_mrelease", 448, 448), new("kcmp", 312, 272), new("pidfd_getfd", 438, 438), new("move_pages", 279, 239), new("migrate_pages", 256, 238),
 
         // Namespaces: a user namespace brings every capability back inside.
-        new("unshare", 272, 97), new("setns", 308, 268),
+        Unshare, new("setns", 308, 268),
 
         // Memory and queues that outlive the call and are shared with whoever has the same user id.
         new("shmget", 29, 194), new("msgget", 68, 186), new("semget", 64, 190), new("mq_open", 240, 180),

@@ -102,6 +102,9 @@ public interface ICaller
 /// <summary>What came of a call. With a failure, content still holds what is known (an exit code, partial output).</summary>
 public sealed record ToolOutput(JsonElement Content, IReadOnlyList<ToolArtifact> Artifacts, ToolFailure? Failure)
 {
+    /// <summary>The layers that stood around the processes it started; null when it started none.</summary>
+    public IReadOnlyList<LayerInForce>? Layers { get; init; }
+
     public static ToolOutput Failed(string kind, string message, bool retryable = false) =>
         new(JsonSerializer.SerializeToElement<object?>(null, ToolJson.Options), [], new(kind, message, retryable));
 }

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace AgentPlatform.ToolGateway.Workspaces;
 
 /// <summary>What the kernel says of an open file, in the fields we use.</summary>
-internal readonly record struct FileFacts(bool IsFile, bool IsFolder, long Bytes, uint User, uint Group, uint Mode);
+internal readonly record struct FileFacts(bool IsFile, bool IsFolder, long Bytes, uint User, uint Group, uint Mode, long Inode = 0);
 
 /// <summary>
 /// Opens paths with <c>openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)</c>: the kernel refuses a path that leaves the folder at any step,
@@ -72,9 +72,9 @@ internal static unsafe partial class Beneath
         var buffer = stackalloc byte[256];
         var empty = stackalloc byte[1];
         if (Syscall(SysStatx, handle.DangerousGetHandle(), (nint)empty, emptyPath, basicStats, (nint)buffer) != 0) throw LastError("statx");
-        // struct statx: mode at 28, uid at 20, gid at 24, size at 40; the same on every architecture.
+        // struct statx: mode at 28, uid at 20, gid at 24, inode at 32, size at 40; the same on every architecture.
         var mode = *(ushort*)(buffer + 28);
-        return new((mode & 0xF000) == 0x8000, (mode & 0xF000) == 0x4000, *(long*)(buffer + 40), *(uint*)(buffer + 20), *(uint*)(buffer + 24), mode);
+        return new((mode & 0xF000) == 0x8000, (mode & 0xF000) == 0x4000, *(long*)(buffer + 40), *(uint*)(buffer + 20), *(uint*)(buffer + 24), mode, *(long*)(buffer + 32));
     }
 
     internal static Win32Exception LastError(string call) => new(Marshal.GetLastPInvokeError(), $"{call}: {Marshal.GetLastPInvokeErrorMessage()}");

@@ -41,6 +41,9 @@ internal sealed class GatewayHost : IAsyncDisposable
         _host = builder.Build();
     }
 
+    /// <summary>Where MCP servers that are programs have their folders.</summary>
+    public string McpFolder => _folder.Of("mcp");
+
     public ExecuteInvocation Execute => _host.Services.GetRequiredService<ExecuteInvocation>();
 
     public PolicyBook Policy => _host.Services.GetRequiredService<PolicyBook>();

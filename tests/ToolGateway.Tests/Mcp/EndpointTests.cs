@@ -209,12 +209,15 @@ public sealed class EndpointTests(Servers servers) : IClassFixture<Servers>
         Assert.SkipWhen(NpmPackages.Missing is not null, NpmPackages.Missing ?? "");
         await using var gateway = await GatewayService.Start(servers);
         using var folder = new TestFolder();
+        File.SetUnixFileMode(folder.Path, (UnixFileMode)0b111_111_111);
+        Directory.CreateDirectory(folder.Of("program"));
+        File.Copy(Path.Combine(McpHost.Here(), "probe.mjs"), folder.Of("program/probe.mjs"));
         await gateway.Services.GetRequiredService<PolicyBook>().Set("rules: [{ name: probe, tools: [probe.*], verdict: allow, because: because }]", "test", expected: null, Ct);
         var owner = gateway.Api("owner");
         owner.Authorization = $"Bearer {GatewayService.Token("owner")}";
 
         var imported = await owner.ImportMcpServers(
-            JsonSerializer.SerializeToElement(new { mcpServers = new { probe = new { command = "node", args = new[] { Path.Combine(McpHost.Here(), "probe.mjs") }, env = new { PROBE = folder.Path } } } }), Ct);
+            JsonSerializer.SerializeToElement(new { mcpServers = new { probe = new { command = "node", args = new[] { folder.Of("program/probe.mjs") }, env = new { PROBE = folder.Path }, sandbox = new { writable = new[] { folder.Path } } } } }), Ct);
         await using var client = await Connect(gateway, "agent");
         var tools = (await client.ListToolsAsync(cancellationToken: Ct)).Select(tool => tool.Name).ToArray();
         var counted = await Call(client, "probe.count", new { word = "through" });

@@ -33,8 +33,17 @@ internal sealed class McpHost : IAsyncDisposable
     /// <summary>The server of this folder, as <c>probe-server</c>.</summary>
     public Task AddProbe(bool trusted = false, object? env = null) => Add("probe-server", new
     {
-        command = "node", args = new[] { Path.Combine(Here(), "probe.mjs") }, trusted, env = env ?? new { PROBE = _folder.Path },
+        command = "node", args = new[] { Script("probe.mjs") }, trusted, env = env ?? new { PROBE = _folder.Path }, sandbox = new { writable = new[] { _folder.Path } },
     });
+
+    /// <summary>A program of this folder where the user that servers run as can read it; what it is to write to, every user may.</summary>
+    public string Script(string name)
+    {
+        File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_111_111);
+        Directory.CreateDirectory(_folder.Of("programs"));
+        File.Copy(Path.Combine(Here(), name), _folder.Of($"programs/{name}"), overwrite: true);
+        return _folder.Of($"programs/{name}");
+    }
 
     public string Folder => _folder.Path;
 

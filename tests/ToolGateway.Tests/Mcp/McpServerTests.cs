@@ -144,7 +144,7 @@ public sealed class McpServerTests(Servers servers) : IClassFixture<Servers>
         var outcome = await host.Call("probe-server.environment");
 
         using var environment = JsonDocument.Parse(Text(outcome));
-        Assert.Equal(["HOME", "KEY", "LANG", "PATH", "PROBE", "TZ"], environment.RootElement.EnumerateObject().Select(v => v.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(["HOME", "KEY", "LANG", "LC_ALL", "PATH", "PROBE", "PWD", "TMPDIR", "TZ"], environment.RootElement.EnumerateObject().Select(v => v.Name).Order(StringComparer.Ordinal));
         Assert.Equal("Bearer [secret probe-key]", environment.RootElement.GetProperty("KEY").GetString());
         Assert.DoesNotContain("canary-5b0c1d", await host.Gateway.Everything(), StringComparison.Ordinal);
     }

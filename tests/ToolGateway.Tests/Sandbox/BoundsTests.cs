@@ -124,6 +124,35 @@ public sealed class BoundsTests : IDisposable
     }
 
     [Fact]
+    public async Task The_guardian_finds_processes_that_left_their_group()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/perl") && File.Exists("/usr/bin/setsid"), "perl and setsid are not installed; they make groups and sessions here.");
+        using var guardian = new Guardian();
+        using var leader = Process.Start(new ProcessStartInfo("/usr/bin/setsid", ["sh", "-c", "perl -e 'setpgrp; $| = 1; print \"$$\\n\"; sleep 1000' & wait"]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        guardian.Watch(leader.Id);
+        var left = Number((await leader.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken))!);
+
+        guardian.Dispose(); // As when the gateway is killed: the pipe's write end closes.
+
+        await leader.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal("", await leader.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken)); // At its end when nobody holds it any more.
+        Assert.False(IsAlive(left));
+    }
+
+    [Fact]
+    public async Task Memory_and_disk_of_all_processes_together_are_bounded_and_the_reason_is_told()
+    {
+        var look = new SandboxLimits { LookEvery = TimeSpan.FromMilliseconds(50) };
+        var memory = await sandbox.Sh("for i in 1 2 3 4; do awk 'BEGIN { s = \"x\"; while (length(s) < 30000000) s = s s; system(\"sleep 60\") }' & done; wait", Plan(look with { CallMemoryBytesMax = 64 << 20 }));
+        Assert.Equal(SandboxEnd.TooMuchMemory, memory.End);
+        Assert.Contains("may take 64 MiB", memory.Why, StringComparison.Ordinal);
+
+        var disk = await sandbox.Sh("i=0; while [ $i -lt 200 ]; do head -c 1000000 /dev/zero > f$i; i=$((i+1)); done; sleep 60", Plan(look with { WorkspaceBytesMax = 50_000_000 }));
+        Assert.Equal(SandboxEnd.TooMuchDisk, disk.End);
+        Assert.Contains("the workspace holds", disk.Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Many_calls_at_once_keep_their_outputs_apart()
     {
         var all = await Task.WhenAll(Enumerable.Range(0, 40).Select(number => sandbox.Sh($"echo {number}; echo {number} >&2")));

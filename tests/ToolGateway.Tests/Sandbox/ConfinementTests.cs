@@ -97,7 +97,7 @@ public sealed class ConfinementTests : IDisposable
     {
         Environment.SetEnvironmentVariable("TOOLGATEWAY_TEST_SECRET", "must not travel");
         var ended = await sandbox.Sh("env | cut -d= -f1 | sort | tr '\\n' ' '");
-        Assert.Equal("AGENTPLATFORM_CALL HOME LANG LC_ALL PATH PWD TMPDIR TZ ", ended.Output.Text);
+        Assert.Equal("HOME LANG LC_ALL PATH PWD TMPDIR TZ ", ended.Output.Text);
     }
 
     [Fact]

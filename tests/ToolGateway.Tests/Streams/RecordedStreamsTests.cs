@@ -6,6 +6,7 @@ using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
 using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Secrets;
 using AgentPlatform.ToolGateway.Tests.Invocations;
 
@@ -52,6 +53,16 @@ public sealed class RecordedStreamsTests
                 new InvocationEvent.Approved("ann", "ef56", Story.Noon.AddSeconds(1)),
             ]
         },
+        {
+            "invocation-2026-11-confined",
+            [
+                Requested,
+                new InvocationEvent.Decided(new VerdictView(Verdict.Allow, "shell", "confined"), Story.Noon),
+                Started,
+                new InvocationEvent.Settled(
+                    1, new ToolOutcome(ToolOutcomeStatus.Completed, Story.Json("""{"exit_code":0}"""), [], null, 3.5, ["files: landlock abi 7", "syscalls: seccomp", "identity: user 40001"]), Story.Noon),
+            ]
+        },
         { "policy-2026-11", [new PolicyEvent.Set("rules: []", "ab12", "ann", Story.Noon)] },
         { "taint-2026-11", [new TaintEvent.CameIn(Story.Call.Invocation, "web.fetch@1", Story.Noon)] },
         {
@@ -76,6 +87,14 @@ public sealed class RecordedStreamsTests
                 new McpServerEvent.ToolPinned(Definition("Counts.", "ab12"), Story.Noon),
                 new McpServerEvent.ToolDrifted(Definition("Counts more.", "cd34"), "ab12", Story.Noon.AddMinutes(1)),
                 new McpServerEvent.ToolApproved("count", "cd34", "bob", Story.Noon.AddMinutes(2)),
+            ]
+        },
+        {
+            "mcp-server-2026-11-confined",
+            [
+                new McpServerEvent.Configured(
+                    "three", new McpServerEntry("npx", ["-y", "server"], new Dictionary<string, McpValue>(), null, null, new Dictionary<string, McpValue>(), false,
+                        new McpSandbox(["/srv/read"], ["/srv/write"], NetworkAccess.Hosts, [], ["registry.npmjs.org"])), "ann", Story.Noon),
             ]
         },
         {

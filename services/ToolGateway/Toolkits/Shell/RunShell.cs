@@ -87,7 +87,7 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
                 StdoutTruncated = ended.Output.Truncated,
                 StderrTruncated = ended.Errors.Truncated,
                 DurationMs = Math.Round(ended.Duration.TotalMilliseconds, 1),
-                Sandbox = ended.Layers.Select(layer => $"{JsonNamingPolicy.SnakeCaseLower.ConvertName(layer.Layer.ToString())}: {layer.By}"),
+                Sandbox = ended.Layers.Select(layer => layer.ToString()),
             },
             ToolJson.Options);
         return new(content, [], ended.End switch
@@ -98,8 +98,12 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
             SandboxEnd.TimedOut => new(FailureClass.Timeout, $"The command was stopped after {ended.Duration.TotalSeconds:0.0} s; give timeout_seconds or do less at once.", Retryable: true),
             SandboxEnd.Cancelled => new(FailureClass.Cancelled, "The command was stopped because the call was cancelled.", Retryable: false),
             SandboxEnd.TooMuchOutput => new(FailureClass.TooLarge, "The command was stopped because it printed too much; write to a file instead.", Retryable: false),
+            SandboxEnd.TooMuchMemory or SandboxEnd.TooMuchDisk => new(FailureClass.TooLarge, $"The command was stopped: {ended.Why}.", Retryable: false),
             _ => throw new InvalidOperationException($"Unknown end {ended.End}."),
-        });
+        })
+        {
+            Layers = ended.Layers,
+        };
     }
 
     private string[] CommandLine(RunShellArguments arguments)
