@@ -41,6 +41,7 @@ public sealed record ModelFabricOptions
     public UpstreamOptions Upstream { get; init; } = new();
     public BudgetOptions Budgets { get; init; } = new();
     public RouterOptions Router { get; init; } = new();
+    public RecordOptions Records { get; init; } = new();
 
     public sealed record ScriptOptions
     {
@@ -97,6 +98,17 @@ public sealed record ModelFabricOptions
         public int CircuitCallsMin { get; init; } = 10;
         public TimeSpan CircuitSampling { get; init; } = TimeSpan.FromSeconds(30);
         public TimeSpan CircuitOpen { get; init; } = TimeSpan.FromSeconds(15);
+    }
+
+    public sealed record RecordOptions
+    {
+        /// <summary>Calls that end within this time share the commit of their records; a process that dies loses so much of its history.</summary>
+        public TimeSpan GatheredFor { get; init; } = TimeSpan.FromMilliseconds(5);
+
+        public int PerCommitMax { get; init; } = 64;
+
+        /// <summary>With so many records waiting, because the store is away, no further call is begun.</summary>
+        public int WaitingMax { get; init; } = 10_000;
     }
 
     public sealed record BudgetOptions
@@ -161,6 +173,9 @@ public sealed record ModelFabricOptions
                 .. Rule(options.Router.CircuitCallsMin >= 2, $"Router:CircuitCallsMin must be at least 2 ({options.Router.CircuitCallsMin})"),
                 .. Rule(Half(options.Router.CircuitSampling) && Half(options.Router.CircuitOpen),
                     $"Router:CircuitSampling and CircuitOpen must lie between 0.5 s and a day ({options.Router.CircuitSampling}, {options.Router.CircuitOpen})"),
+                .. Rule(options.Records.GatheredFor >= TimeSpan.Zero && options.Records.GatheredFor <= TimeSpan.FromSeconds(1), $"Records:GatheredFor must lie between 0 and 1 s ({options.Records.GatheredFor})"),
+                .. Rule(options.Records.PerCommitMax is >= 1 and <= 100, $"Records:PerCommitMax must lie between 1 and 100 ({options.Records.PerCommitMax})"),
+                .. Positive("Records:WaitingMax", options.Records.WaitingMax),
                 .. Positive("Budgets:AnswerTokensReserved", options.Budgets.AnswerTokensReserved),
                 .. Positive("Budgets:MediaTokensReserved", options.Budgets.MediaTokensReserved),
                 .. Rule(options.Budgets.ReservationsKept > u.CallDurationMax,

@@ -44,6 +44,7 @@ public static class ModelFabricRoutes
         services.AddSingleton<PlanCall>();
         services.AddSingleton<TryCandidates>();
         services.AddSingleton<FabricTelemetry>();
+        services.AddSingleton<RecordCalls>().AddHostedService(static provider => provider.GetRequiredService<RecordCalls>());
         services.AddSingleton<AnswerCall>();
         services.AddSingleton<IStartupFilter, AcceptApiKeyHeader>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInCallersForm>();

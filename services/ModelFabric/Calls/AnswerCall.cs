@@ -14,7 +14,7 @@ namespace AgentPlatform.ModelFabric.Calls;
 /// however it ends.
 /// </summary>
 public sealed partial class AnswerCall(
-    PlanCall router, TryCandidates candidates, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
+    PlanCall router, TryCandidates candidates, IModelCallLog calls, RecordCalls records, CallsInFlight inFlight, FabricTelemetry telemetry,
     IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<AnswerCall> logger)
 {
     private const string JsonType = "application/json";
@@ -24,6 +24,7 @@ public sealed partial class AnswerCall(
     public async Task Handle(HttpContext http, WireFormat format)
     {
         var ct = http.RequestAborted;
+        records.Admit();
         var origin = CallHeaders.Origin(http);
         var workspace = CallHeaders.Workspace(http.Request);
         var request = format.Scan(await ReadBody.From(http, options.Value.RequestBytesMax, ct), http.Request.ContentType) with { Headers = CallHeaders.Passed(http.Request, format) };
@@ -76,29 +77,27 @@ public sealed partial class AnswerCall(
         };
         telemetry.End(activity, route, call.Request.Format.Operation, record);
 
-        if (failure is not null)
-        {
-            CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
-            await Store(record, attempt.Settlement, answer: null, required: false);
-            await Tell(http, sink, failure, ct);
-        }
-        else if (sink.Answer is { } answer)
+        if (repeatable && failure is null && sink.Answer is { } answer && answer.Length <= options.Value.RecordedAnswerBytesMax)
         {
             // A repeatable answer is recorded before the client sees it: whoever asks again must be told the same.
-            var recorded = repeatable && answer.Length <= options.Value.RecordedAnswerBytesMax ? await Store(record, attempt.Settlement, answer, required: true) : null;
+            var recorded = await StoreRepeatable(record, attempt.Settlement, answer);
             if (recorded is not null && recorded.RequestSha256 != requestHash)
             {
                 throw OtherRequest();
             }
             await SendWhole(http, recorded?.Body ?? answer, sink.ContentType, ct);
-            if (!repeatable || answer.Length > options.Value.RecordedAnswerBytesMax)
-            {
-                await Store(record, attempt.Settlement, answer: null, required: false);
-            }
+            return;
         }
-        else
+        // Before the client is told: it may leave, and its call is recorded all the same.
+        records.Add(new CallEntry(call.Id, record, attempt.Settlement));
+        if (failure is not null)
         {
-            await Store(record, attempt.Settlement, answer: null, required: false);
+            CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
+            await Tell(http, sink, failure, ct);
+        }
+        else if (sink.Answer is { } whole)
+        {
+            await SendWhole(http, whole, sink.ContentType, ct);
         }
     }
 
@@ -118,7 +117,7 @@ public sealed partial class AnswerCall(
         }
     }
 
-    private async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, bool required)
+    private async Task<RecordedAnswer?> StoreRepeatable(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte> answer)
     {
         // Not the request's token: a call whose client has gone is recorded all the same.
         using var patience = new CancellationTokenSource(RecordDurationMax, time);
@@ -128,10 +127,9 @@ public sealed partial class AnswerCall(
         }
         catch (Exception lost) when (lost is not OutOfMemoryException)
         {
-            RecordLost(lost, record.Id);
-            return required
-                ? throw ModelCallException.Upstream("store_unavailable", "The answer could not be recorded, so it could not be repeated. Ask again.", StatusCodes.Status503ServiceUnavailable, lost)
-                : null;
+            NotRepeatable(lost, record.Id);
+            records.Add(new CallEntry(record.Id, record, settlement));
+            throw ModelCallException.Upstream("store_unavailable", "The answer could not be recorded, so it could not be repeated. Ask again.", StatusCodes.Status503ServiceUnavailable, lost);
         }
     }
 

@@ -61,6 +61,10 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
         }
     }
 
+    /// <summary>One unit of work for each run, because that is what events are found by; the units share their commit.</summary>
+    public Task StoreAll(IReadOnlyList<CallEntry> entries, CancellationToken ct) =>
+        Task.WhenAll(entries.GroupBy(entry => entry.Record?.Origin.Run).Select(run => SaveAll(run.Key, [.. run], ct)));
+
     public async Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct)
     {
         await using var command = store.Database.CreateCommand("select data from mt_events where type = 'model-called.1' order by seq_id desc limit $1");
@@ -83,12 +87,30 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
         return await command.ExecuteNonQueryAsync(ct);
     }
 
+    private async Task SaveAll(string? run, CallEntry[] entries, CancellationToken ct)
+    {
+        var session = store.Open();
+        session.CorrelationId = run;
+        foreach (var entry in entries)
+        {
+            if (entry.Record is { } record)
+            {
+                session.StartStream(Stream + record.Id, ModelCallEvent.ModelCalled.Of(record));
+            }
+        }
+        foreach (var statement in PostgresBudgetLedger.Statements([.. entries.Select(entry => entry.Settlement).OfType<Settlement>()]))
+        {
+            session.Enlist(statement);
+        }
+        await session.SaveChanges(ct);
+    }
+
     private async Task Save(ModelCallRecord record, Settlement? settlement, NpgsqlBatchCommand? more, CancellationToken ct)
     {
         var session = store.Open();
         session.CorrelationId = record.Origin.Run;
         session.StartStream(Stream + record.Id, ModelCallEvent.ModelCalled.Of(record));
-        foreach (var statement in settlement is null ? [] : PostgresBudgetLedger.Statements(settlement))
+        foreach (var statement in PostgresBudgetLedger.Statements(settlement is null ? [] : [settlement]))
         {
             session.Enlist(statement);
         }

@@ -45,6 +45,21 @@ public sealed class InMemoryModelCallLog(IBudgetLedger ledger, int recordsMax = 
         }
     }
 
+    public async Task StoreAll(IReadOnlyList<CallEntry> entries, CancellationToken ct)
+    {
+        foreach (var entry in entries)
+        {
+            if (entry.Record is { } record)
+            {
+                await Store(record, entry.Settlement, answer: null, ct);
+            }
+            else if (entry.Settlement is { } settlement)
+            {
+                await ledger.Settle(settlement, ct);
+            }
+        }
+    }
+
     public Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct)
     {
         lock (_gate)

@@ -12,7 +12,7 @@ public sealed record Outcome(Attempt Attempt, AnswerSink Sink, IReadOnlyList<Cal
 }
 
 /// <summary>Asks one candidate after the other until one answers. Once a byte went to the caller nobody else is asked.</summary>
-public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger ledger, TimeProvider time, ILogger<TryCandidates> logger)
+public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger ledger, RecordCalls records, TimeProvider time, ILogger<TryCandidates> logger)
 {
     private static readonly TimeSpan SettleDurationMax = TimeSpan.FromSeconds(15);
 
@@ -63,13 +63,14 @@ public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger le
         }
         catch (Exception lost) when (lost is not OutOfMemoryException)
         {
-            UsageLost(lost, call.Id, settlement.Provider);
+            SettledLater(lost, call.Id, settlement.Provider);
+            records.Add(new CallEntry(call.Id, Record: null, settlement));
         }
     }
 
     [LoggerMessage(4221, LogLevel.Information, "Call {Call} to route {Route}: {Candidate} failed as {ErrorClass}, the next is asked")]
     private partial void FellBack(Guid call, string route, string candidate, string errorClass);
 
-    [LoggerMessage(4222, LogLevel.Error, "What call {Call} used at {Provider} could not be stored; budgets hold it as reserved until it expires, usage misses it")]
-    private partial void UsageLost(Exception exception, Guid call, string provider);
+    [LoggerMessage(4222, LogLevel.Warning, "What call {Call} used at {Provider} could not be stored yet; it is tried again with the records, budgets hold it as reserved until then")]
+    private partial void SettledLater(Exception exception, Guid call, string provider);
 }

@@ -164,6 +164,22 @@ public sealed class RecordedCalls(IBudgetLedger ledger) : IModelCallLog, IDispos
         return result;
     }
 
+    public async Task StoreAll(IReadOnlyList<CallEntry> entries, CancellationToken ct)
+    {
+        if (FailsWith is { } failure)
+        {
+            throw failure;
+        }
+        foreach (var entry in entries)
+        {
+            await _log.StoreAll([entry], ct);
+            if (entry.Record is not null)
+            {
+                _stored.Release();
+            }
+        }
+    }
+
     public Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct) => _log.Latest(max, ct);
 
     public void Dispose() => _stored.Dispose();
