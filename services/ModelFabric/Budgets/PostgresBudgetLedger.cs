@@ -1,3 +1,4 @@
+using System.Globalization;
 using AgentPlatform.EventStore;
 using Npgsql;
 using NpgsqlTypes;
@@ -179,6 +180,21 @@ public sealed class PostgresBudgetLedger(PostgresEventStore store) : IBudgetLedg
                 reader.GetDecimal(at + 5), reader.GetInt64(at + 6), reader.GetInt64(at + 7)));
         }
         return sums;
+    }
+
+    /// <summary>Forgets counters of days before this one and what still stands on them; at most a bounded number in one go.</summary>
+    public async Task<int> Forget(DateTimeOffset before, CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand(
+            """
+            with old as (
+                select counter from ap_budget_counters
+                where split_part(counter, '|', 2) ~ '^\d{4}-\d{2}-\d{2}$' and split_part(counter, '|', 2) < $1 order by counter limit 1000 for update skip locked),
+            gone as (delete from ap_budget_entries e using old where e.counter = old.counter)
+            delete from ap_budget_counters k using old where k.counter = old.counter
+            """);
+        Add(command.Parameters, before.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        return await command.ExecuteNonQueryAsync(ct);
     }
 
     public async Task<IReadOnlyList<Spending>> Spent(string budget, int max, DateTimeOffset now, CancellationToken ct)

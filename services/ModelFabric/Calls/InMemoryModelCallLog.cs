@@ -1,4 +1,5 @@
 using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Exchanges;
 
 namespace AgentPlatform.ModelFabric.Calls;
 
@@ -7,6 +8,7 @@ public sealed class InMemoryModelCallLog(IBudgetLedger ledger, int recordsMax = 
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<ModelCallRecord> _records = new();
+    private readonly List<KeptTexts> _texts = [];
     private readonly Dictionary<(string Principal, string Key), RecordedAnswer> _answers = [];
 
     public Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct)
@@ -57,6 +59,29 @@ public sealed class InMemoryModelCallLog(IBudgetLedger ledger, int recordsMax = 
             {
                 await ledger.Settle(settlement, ct);
             }
+            if (entry.Texts is { } texts)
+            {
+                lock (_gate)
+                {
+                    _texts.Add(texts);
+                }
+            }
+        }
+    }
+
+    public Task<KeptTexts?> FindTexts(string key, DateTimeOffset since, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(_texts.Where(texts => texts.Key == key && texts.At >= since).MaxBy(texts => texts.At));
+        }
+    }
+
+    public Task<KeptTexts?> Texts(Guid call, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(_texts.Find(texts => texts.Call == call));
         }
     }
 

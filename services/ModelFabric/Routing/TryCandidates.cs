@@ -22,11 +22,12 @@ public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger le
         "upstream_unreachable", "upstream_timeout", "upstream_disconnected", "upstream_error", "upstream_unavailable", "rate_limit_exceeded", "provider_busy", "provider_circuit_open",
         "provider_refused_key", "provider_key_unavailable", "context_length_exceeded", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
         "upstream_answer_too_large", "upstream_echoed_key", "error_in_stream", "answer_not_carried", "not_carried", "model_not_found", "budget_exhausted", "price_unknown",
+        "host_not_allowed", "not_redactable", "exchange_not_recorded",
     ];
 
     private readonly ILogger _logger = logger;
 
-    public async Task<Outcome> Run(HttpContext http, ModelCall call, CallPlan plan, CallOrigin origin, long started, CancellationToken ct)
+    public async Task<Outcome> Run(HttpContext http, ModelCall call, CallPlan plan, CallOrigin origin, long started, int keepBytes, CancellationToken ct)
     {
         var before = new List<CallAttempt>();
         for (var n = 0; ; n++)
@@ -37,6 +38,10 @@ public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger le
                 http.Response.Headers[CallHeaders.Model] = $"{route.Provider}/{route.Model}";
             }
             var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
+            if (keepBytes > 0)
+            {
+                sink.Keep(keepBytes);
+            }
             var attempt = await provider.Try(call with { Model = route.Model }, route, origin, sink, isLast ? null : plan.FirstTokenWithin, ct);
             if (isLast || attempt.Failure is not { } failure || sink.Streaming || !FallsBack.Contains(failure.ErrorClass))
             {

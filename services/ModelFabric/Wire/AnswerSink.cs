@@ -13,6 +13,7 @@ namespace AgentPlatform.ModelFabric.Wire;
 /// </summary>
 public sealed class AnswerSink : IDisposable
 {
+    public const string EventStream = "text/event-stream; charset=utf-8";
     private const int Undecided = 0;
     private const int Begun = 1;
     private const int GivenUp = 2;
@@ -25,6 +26,8 @@ public sealed class AnswerSink : IDisposable
     private readonly AnswerObserver _observer;
     private (AnswerReader From, AnswerWriter To)? _translation;
     private bool _hasBytes;
+    private ArrayBufferWriter<byte>? _kept;
+    private int _keptMax;
     private int _fate;
 
     public AnswerSink(HttpResponse response, WireFormat format, TimeProvider time, long startedAt)
@@ -53,6 +56,12 @@ public sealed class AnswerSink : IDisposable
     public bool ProviderEnded => _translation?.From.Ended ?? _observer.Ended;
 
     public string? Sha256 => _hasBytes ? Convert.ToHexStringLower(_hash.GetCurrentHash()) : null;
+
+    /// <summary>The answer as it went to the caller, where <see cref="Keep"/> asked for it and it was not too long.</summary>
+    public ReadOnlyMemory<byte>? Kept => _kept is { WrittenCount: > 0 } kept ? kept.WrittenMemory : null;
+
+    /// <summary>From here on what goes to the caller is kept too, unless it exceeds this.</summary>
+    public void Keep(int bytesMax) => (_kept, _keptMax) = (new ArrayBufferWriter<byte>(), bytesMax);
 
     /// <summary>Nobody waits for this answer any more, because another candidate is asked; false when it has begun.</summary>
     public bool GiveUp() => Interlocked.CompareExchange(ref _fate, GivenUp, Undecided) == Undecided;
@@ -99,7 +108,7 @@ public sealed class AnswerSink : IDisposable
         Begin();
         Streaming = true;
         _response.StatusCode = StatusCodes.Status200OK;
-        _response.ContentType = "text/event-stream; charset=utf-8";
+        _response.ContentType = EventStream;
         _response.Headers.CacheControl = "no-cache";
         _response.Headers["X-Accel-Buffering"] = "no";
         await _response.StartAsync(ct);
@@ -209,5 +218,11 @@ public sealed class AnswerSink : IDisposable
     {
         _hash.AppendData(bytes);
         _hasBytes = true;
+        if (_kept is not null && (_kept.WrittenCount + bytes.Length > _keptMax))
+        {
+            // A piece of an answer would pass for the whole of it.
+            _kept = null;
+        }
+        _kept?.Write(bytes);
     }
 }
