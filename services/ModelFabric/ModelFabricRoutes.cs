@@ -46,6 +46,7 @@ public static class ModelFabricRoutes
         services.AddSingleton<TryProvider>();
         services.AddSingleton<ProviderHealth>();
         services.AddSingleton<PlanCall>();
+        services.AddSingleton<HedgeCandidates>();
         services.AddSingleton<TryCandidates>();
         services.AddSingleton<FabricTelemetry>();
         services.AddSingleton<RecordCalls>().AddHostedService(static provider => provider.GetRequiredService<RecordCalls>());

@@ -33,14 +33,15 @@ internal static class ModelRouteCommands
         var input = new Option<decimal?>("--input-price-max") { Description = "The dearest question, per million tokens" };
         var output = new Option<decimal?>("--output-price-max") { Description = "The dearest answer, per million tokens" };
         var patience = new Option<double?>("--first-token-within") { Description = "Seconds after which a silent candidate is left for the next" };
-        return shared.Action(new Command("set", "Lead a name to models") { name, candidates, local, input, output, patience }, async (parsed, platform, say, ct) =>
+        var hedge = new Option<double?>("--hedge-after") { Description = "Seconds after which the next candidate is asked beside a silent one; who begins first is heard, both cost" };
+        return shared.Action(new Command("set", "Lead a name to models") { name, candidates, local, input, output, patience, hedge }, async (parsed, platform, say, ct) =>
         {
             var set = await platform.ModelFabric.SetRoute(
                 parsed.GetRequiredValue(name),
                 new
                 {
                     candidates = Tiers(parsed.GetRequiredValue(candidates)), localOnly = parsed.GetValue(local), inputPriceMax = parsed.GetValue(input), outputPriceMax = parsed.GetValue(output),
-                    firstTokenWithinSeconds = parsed.GetValue(patience),
+                    firstTokenWithinSeconds = parsed.GetValue(patience), hedgeAfterSeconds = parsed.GetValue(hedge),
                 },
                 ct);
             say.Answer(set, route => Show([route]));

@@ -21,7 +21,7 @@ public sealed partial class TryProvider(HoldBudgets budgets, HoldPolicies polici
     /// <summary>Ends after which nobody knows whether the provider read the question, and bills it.</summary>
     private static readonly HashSet<string> MayCost =
     [
-        "client_closed", "upstream_timeout", "call_too_long", "upstream_disconnected", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
+        "client_closed", HedgeCandidates.Overtaken, "upstream_timeout", "call_too_long", "upstream_disconnected", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
         "upstream_answer_too_large", "upstream_echoed_key", "answer_not_carried", "error_in_stream", "internal_error",
     ];
 

@@ -11,8 +11,8 @@ public sealed record Outcome(Attempt Attempt, AnswerSink Sink, IReadOnlyList<Cal
     public void Dispose() => Sink.Dispose();
 }
 
-/// <summary>Asks one candidate after the other until one answers. Once a byte went to the caller nobody else is asked.</summary>
-public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger ledger, RecordCalls records, TimeProvider time, ILogger<TryCandidates> logger)
+/// <summary>Asks one candidate after the other, or two beside each other where the route says so, until one answers. Once a byte went to the caller nobody else is asked.</summary>
+public sealed partial class TryCandidates(TryProvider provider, HedgeCandidates hedges, IBudgetLedger ledger, RecordCalls records, TimeProvider time, ILogger<TryCandidates> logger)
 {
     private static readonly TimeSpan SettleDurationMax = TimeSpan.FromSeconds(15);
 
@@ -33,24 +33,51 @@ public sealed partial class TryCandidates(TryProvider provider, IBudgetLedger le
         for (var n = 0; ; n++)
         {
             var (route, isLast, asked) = (plan.Candidates[n], n == plan.Candidates.Count - 1, time.GetTimestamp());
-            if (plan.Route is not null)
+            AnswerSink sink;
+            Attempt attempt;
+            if (!isLast && plan.HedgeAfter is { } after)
             {
-                http.Response.Headers[CallHeaders.Model] = $"{route.Provider}/{route.Model}";
+                var hedge = await hedges.Run(call, route, plan.Candidates[n + 1], origin, Sink, after, plan.FirstTokenWithin, ct);
+                (attempt, sink) = (hedge.Counts.Attempt, hedge.Counts.Sink);
+                if (hedge.Other is { } other)
+                {
+                    other.Sink.Dispose();
+                    // Both ended when the one that is not heard gave up: what the caller's own leaving looks like is here the other's being faster.
+                    var why = other.Attempt.Failure?.ErrorClass is null or "client_closed" && !ct.IsCancellationRequested ? HedgeCandidates.Overtaken : other.Attempt.Failure?.ErrorClass ?? HedgeCandidates.Overtaken;
+                    before.Add(new CallAttempt(other.Attempt.Route.Provider, other.Attempt.Route.Model, why, time.GetElapsedTime(asked).TotalMilliseconds));
+                    await Settle(call, other.Attempt.Settlement);
+                    (n, route) = (n + 1, attempt.Route);
+                    isLast = n == plan.Candidates.Count - 1;
+                }
             }
-            var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
-            if (keepBytes > 0)
+            else
             {
-                sink.Keep(keepBytes);
+                sink = Sink(route);
+                attempt = await provider.Try(call with { Model = route.Model }, route, origin, sink, isLast ? null : plan.FirstTokenWithin, ct);
             }
-            var attempt = await provider.Try(call with { Model = route.Model }, route, origin, sink, isLast ? null : plan.FirstTokenWithin, ct);
             if (isLast || attempt.Failure is not { } failure || sink.Streaming || !FallsBack.Contains(failure.ErrorClass))
             {
+                sink.TellHeaders();
                 return new Outcome(attempt, sink, before);
             }
             sink.Dispose();
             before.Add(new CallAttempt(route.Provider, route.Model, failure.ErrorClass, time.GetElapsedTime(asked).TotalMilliseconds));
             FellBack(call.Id, plan.Route ?? call.Request.Model, $"{route.Provider}/{route.Model}", failure.ErrorClass);
             await Settle(call, attempt.Settlement);
+        }
+
+        AnswerSink Sink(ModelRoute route)
+        {
+            var sink = new AnswerSink(http.Response, call.Request.Format, time, started);
+            if (plan.Route is not null)
+            {
+                sink.Names($"{route.Provider}/{route.Model}");
+            }
+            if (keepBytes > 0)
+            {
+                sink.Keep(keepBytes);
+            }
+            return sink;
         }
     }
 

@@ -29,6 +29,8 @@ public sealed class AnswerSink : IDisposable
     private ArrayBufferWriter<byte>? _kept;
     private int _keptMax;
     private int _fate;
+    private AnswerRace? _race;
+    private readonly List<(string Name, string Value)> _headers = [];
 
     public AnswerSink(HttpResponse response, WireFormat format, TimeProvider time, long startedAt)
     {
@@ -66,6 +68,22 @@ public sealed class AnswerSink : IDisposable
     /// <summary>Nobody waits for this answer any more, because another candidate is asked; false when it has begun.</summary>
     public bool GiveUp() => Interlocked.CompareExchange(ref _fate, GivenUp, Undecided) == Undecided;
 
+    /// <summary>Another answer is on its way to the same caller; only the first that begins is heard.</summary>
+    public void Enter(AnswerRace race) => _race = race;
+
+    /// <summary>The caller is told which model this is, if this one is heard.</summary>
+    public void Names(string model) => _headers.Add((CallHeaders.Model, model));
+
+    /// <summary>Tells the caller what belongs to this answer and to no other that was tried.</summary>
+    public void TellHeaders()
+    {
+        foreach (var (name, value) in _headers)
+        {
+            _response.Headers[name] = value;
+        }
+        _headers.Clear();
+    }
+
     /// <summary>From here on the provider speaks another format than the caller.</summary>
     /// <param name="from">Takes its answer apart.</param>
     /// <param name="to">Puts the caller's together.</param>
@@ -73,10 +91,9 @@ public sealed class AnswerSink : IDisposable
     public void Translate(AnswerReader from, AnswerWriter to, IReadOnlyList<string> leftBehind)
     {
         _translation = (from, to);
-        _response.Headers.Remove(CallHeaders.NotCarried);
         if (leftBehind.Count > 0)
         {
-            _response.Headers[CallHeaders.NotCarried] = string.Join(", ", leftBehind);
+            _headers.Add((CallHeaders.NotCarried, string.Join(", ", leftBehind)));
         }
     }
 
@@ -212,6 +229,11 @@ public sealed class AnswerSink : IDisposable
         {
             throw new OperationCanceledException("Another candidate is asked.");
         }
+        if (_race?.Begins(this) == false)
+        {
+            throw new ModelCallException(StatusCodes.Status499ClientClosedRequest, new CallError("Another candidate answered first.", "api_error", null, Routing.HedgeCandidates.Overtaken));
+        }
+        TellHeaders();
     }
 
     private void Hash(ReadOnlySpan<byte> bytes)

@@ -68,6 +68,7 @@ public sealed class RecordedStreamsTests
         { "budget-2026-11-present", [Budgeted] },
         { "budget-2026-11-removed", [Budgeted, new BudgetEvent.BudgetRemoved("team", "ann")] },
         { "route-2026-11-present", [Led] },
+        { "route-2026-11-hedged", [(RouteEvent.RouteSet)Led with { HedgeAfterSeconds = 0.5 }] },
         { "route-2026-11-removed", [Led, new RouteEvent.RouteRemoved("auto", "ann")] },
         { "model-call-2026-11-routed", [ModelCallEvent.ModelCalled.Of(Routed)] },
         { "model-call-2026-11-priced", [ModelCallEvent.ModelCalled.Of(Priced)] },
