@@ -14,6 +14,13 @@ internal static class AppendCommands
         """
         , checked as (select coalesce((select version from moved), ap_refused($1, $2)) - $3 as version)
         insert into mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, correlation_id, causation_id, headers, is_archived)
+
+        """;
+
+    private const string Single = Checked + "select nextval('mt_events_sequence'), $5, $1, c.version + 1, $8, $6, $4, '*DEFAULT*', $7, $9, $10, $11, false from checked c";
+
+    private const string Several = Checked +
+        """
         select nextval('mt_events_sequence'), o.id, $1, o.version, o.body, o.type, $4, '*DEFAULT*', o.dotnet_type, $9, $10, $11, false
         from (
             select e.id, c.version + e.n as version, e.type, e.dotnet_type, e.body
@@ -21,15 +28,19 @@ internal static class AppendCommands
             order by e.n) o
         """;
 
-    private const string ToStream =
-        "with moved as (update mt_streams set version = version + $3, timestamp = $4 where id = $1 and version = $2 and is_archived is not true returning version)" + Checked;
+    private const string Moved = "with moved as (update mt_streams set version = version + $3, timestamp = $4 where id = $1 and version = $2 and is_archived is not true returning version)";
 
-    private const string NewStream =
+    private const string Made =
         """
         with moved as (
             insert into mt_streams (id, type, version, timestamp, created, tenant_id, is_archived) values ($1, $12, $3, $4, $4, '*DEFAULT*', false)
             on conflict (id) do nothing returning version)
-        """ + Checked;
+        """;
+
+    private const string OneToStream = Moved + Single;
+    private const string OneToNewStream = Made + Single;
+    private const string SeveralToStream = Moved + Several;
+    private const string SeveralToNewStream = Made + Several;
 
     private const string ToStreams = "select ap_append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
@@ -40,28 +51,41 @@ internal static class AppendCommands
 
     private static NpgsqlBatchCommand One(UnitOfWork unit, StreamAppend append, DateTimeOffset now)
     {
-        var isNew = append.Expected == ExpectedVersion.NoStream;
-        var events = append.Events;
-        var command = new NpgsqlBatchCommand(isNew ? NewStream : ToStream)
+        var (isNew, events) = (append.Expected == ExpectedVersion.NoStream, append.Events);
+        var command = new NpgsqlBatchCommand((isNew, events.Count) switch
         {
-            Parameters =
-            {
-                new NpgsqlParameter<string> { TypedValue = append.Stream, NpgsqlDbType = NpgsqlDbType.Varchar },
-                new NpgsqlParameter<long> { TypedValue = append.Expected.Value },
-                new NpgsqlParameter<long> { TypedValue = events.Count },
-                new NpgsqlParameter<DateTimeOffset> { TypedValue = now, NpgsqlDbType = NpgsqlDbType.TimestampTz },
-                new NpgsqlParameter<Guid[]> { TypedValue = Array(events, e => e.Id) },
-                new NpgsqlParameter<string[]> { TypedValue = Array(events, e => e.Type), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
-                new NpgsqlParameter<string[]> { TypedValue = Array(events, e => e.DotnetType), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
-                new NpgsqlParameter<string[]> { TypedValue = Array(events, e => e.Json), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb },
-                Text(unit.CorrelationId, NpgsqlDbType.Varchar),
-                Text(unit.CausationId, NpgsqlDbType.Varchar),
-                Text(unit.Headers, NpgsqlDbType.Jsonb),
-            },
-        };
+            (false, 1) => OneToStream,
+            (true, 1) => OneToNewStream,
+            (false, _) => SeveralToStream,
+            (true, _) => SeveralToNewStream,
+        });
+        var values = command.Parameters;
+        values.Add(new NpgsqlParameter<string> { TypedValue = append.Stream, NpgsqlDbType = NpgsqlDbType.Varchar });
+        values.Add(new NpgsqlParameter<long> { TypedValue = append.Expected.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
+        values.Add(new NpgsqlParameter<long> { TypedValue = events.Count, NpgsqlDbType = NpgsqlDbType.Bigint });
+        values.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = now, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        if (events.Count == 1)
+        {
+            // Most appends. Without arrays, and without taking them apart again in the server.
+            values.Add(new NpgsqlParameter<Guid> { TypedValue = events[0].Id, NpgsqlDbType = NpgsqlDbType.Uuid });
+            values.Add(Text(events[0].Type, NpgsqlDbType.Varchar));
+            values.Add(Text(events[0].DotnetType, NpgsqlDbType.Varchar));
+            values.Add(Text(events[0].Json, NpgsqlDbType.Jsonb));
+        }
+        else
+        {
+            values.Add(new NpgsqlParameter<Guid[]> { TypedValue = Array(events, e => e.Id) });
+            values.Add(new NpgsqlParameter<string[]> { TypedValue = Array(events, e => e.Type), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar });
+            values.Add(new NpgsqlParameter<string[]> { TypedValue = Array(events, e => e.DotnetType), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar });
+            values.Add(new NpgsqlParameter<string[]> { TypedValue = Array(events, e => e.Json), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb });
+        }
+
+        values.Add(Text(unit.CorrelationId, NpgsqlDbType.Varchar));
+        values.Add(Text(unit.CausationId, NpgsqlDbType.Varchar));
+        values.Add(Text(unit.Headers, NpgsqlDbType.Jsonb));
         if (isNew)
         {
-            command.Parameters.Add(Text(append.Type, NpgsqlDbType.Varchar));
+            values.Add(Text(append.Type, NpgsqlDbType.Varchar));
         }
 
         return command;
@@ -104,7 +128,8 @@ internal static class AppendCommands
             new() { Value = Array(appends, of), NpgsqlDbType = NpgsqlDbType.Array | type };
     }
 
-    private static NpgsqlParameter Text(string? value, NpgsqlDbType type) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = type };
+    private static NpgsqlParameter Text(string? value, NpgsqlDbType type) =>
+        value is null ? new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = type } : new NpgsqlParameter<string> { TypedValue = value, NpgsqlDbType = type };
 
     private static TOut[] Array<TIn, TOut>(IReadOnlyList<TIn> items, Func<TIn, TOut> of)
     {

@@ -12,6 +12,8 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
     private readonly List<Func<ViewRow?>> _views = [];
     private readonly List<NpgsqlBatchCommand> _guards = [];
     private readonly List<NpgsqlBatchCommand> _enlisted = [];
+    private readonly List<SharedRow> _sharedGuards = [];
+    private readonly List<SharedRow> _shared = [];
     private readonly List<Action> _afterCommit = [];
 
     public string? CorrelationId { get; set; }
@@ -71,6 +73,10 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
 
     public void Enlist(NpgsqlBatchCommand command) => _enlisted.Add(command);
 
+    public void Guard(SharedStatement statement, object row) => _sharedGuards.Add(new SharedRow(statement, row));
+
+    public void Enlist(SharedStatement statement, object row) => _shared.Add(new SharedRow(statement, row));
+
     public void AfterCommit(Action action) => _afterCommit.Add(action);
 
     public async Task SaveChanges(CancellationToken ct)
@@ -78,7 +84,7 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
         List<StreamAppend> appends = [.. _appends.Select(a => a()).OfType<StreamAppend>()];
         Check(appends);
         var others = _views.Select(v => v()).OfType<ViewRow>().Select(store.Views.Upsert).Concat(_enlisted).ToList();
-        if (appends.Count == 0 && others.Count == 0 && _guards.Count == 0 && CommandId is null)
+        if (appends.Count == 0 && others.Count == 0 && _guards.Count == 0 && _sharedGuards.Count == 0 && _shared.Count == 0 && CommandId is null)
         {
             return;
         }
@@ -88,6 +94,8 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
             Appends = appends,
             Guards = CommandId is { } command ? [Once(command), .. _guards] : _guards,
             Others = others,
+            SharedGuards = _sharedGuards,
+            Shared = _shared,
             CorrelationId = CorrelationId,
             CausationId = CausationId,
             Headers = TraceHeaders(),

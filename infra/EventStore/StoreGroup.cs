@@ -19,10 +19,11 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
                 left.ForEach(u => u.Renew());
             }
 
+            var appends = Sorted(left);
+            var batch = new GroupBatch(left, appends, time.GetUtcNow());
             try
             {
-                var appends = Sorted(left);
-                var versions = await Send(left, appends);
+                var versions = await Send(batch, appends);
                 for (var i = 0; i < appends.Count; i++)
                 {
                     stored[appends[i].Append.Stream] = versions[i];
@@ -38,16 +39,22 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
             }
             catch (PostgresException e) when (e.SqlState == "AP001" && e.ConstraintName is { } refused)
             {
-                left = WithoutRefused(left, refused.Split(','), e);
+                left = WithoutRefused(left, appends, refused.Split(','), e);
             }
-            catch (PostgresException e) when (left.Count > 1 && Culprit(left, e) is { } culprit)
+            catch (PostgresException e) when (e.SqlState == SharedStatement.Refused && e.ConstraintName is { } rows && batch.OwnersOf(e.BatchCommand) is { Count: > 0 } owners)
             {
-                culprit.Failed(e);
-                left = [.. left.Where(u => u != culprit)];
+                var refused = rows.Split(',').Select(row => owners[int.Parse(row, CultureInfo.InvariantCulture) - 1]).ToHashSet();
+                left = Without(left, refused, e);
             }
-            catch (PostgresException e) when (left.Count > 1 && e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
+            catch (PostgresException e) when (left.Count > 1 && !e.IsTransient && batch.OwnersOf(e.BatchCommand) is [var culprit])
             {
-                // Somebody's statement waited for somebody else's in a circle. Nothing was stored; one by one, only those concerned can meet again.
+                // A statement that a unit brought with it failed: that is this unit's affair, and the others did nothing wrong.
+                left = Without(left, [culprit], e);
+            }
+            catch (PostgresException e) when (left.Count > 1 && (batch.OwnersOf(e.BatchCommand) is { Count: > 1 } || e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure))
+            {
+                // Somebody's row in a shared statement failed, or somebody's statement waited for somebody else's in a circle. Nothing was stored; one by one,
+                // only those concerned fail, or meet again.
                 foreach (var unit in left)
                 {
                     unit.Renew();
@@ -74,21 +81,18 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
     private static List<(UnitOfWork Unit, StreamAppend Append)> Sorted(List<UnitOfWork> units) =>
         [.. units.SelectMany(u => u.Appends.Select(a => (u, a))).OrderBy(pair => pair.a.Stream, StringComparer.Ordinal)];
 
-    private async Task<long[]> Send(List<UnitOfWork> units, List<(UnitOfWork Unit, StreamAppend Append)> appends)
+    private async Task<long[]> Send(GroupBatch group, List<(UnitOfWork Unit, StreamAppend Append)> appends)
     {
-        // A batch without an explicit transaction is one: it is sent with a single Sync, and the first error undoes all of it.
-        await using var batch = database.CreateBatch();
-        AddAll(units.SelectMany(u => u.Guards));
-        var append = appends.Count > 0 ? AppendCommands.For(appends, time.GetUtcNow()) : null;
-        if (append is not null)
-        {
-            batch.BatchCommands.Add(append);
-        }
-
-        AddAll(units.SelectMany(u => u.Others));
-        if (batch.BatchCommands.Count == 0)
+        if (group.Commands.Count == 0)
         {
             return [];
+        }
+
+        // A batch without an explicit transaction is one: it is sent with a single Sync, and the first error undoes all of it.
+        await using var batch = database.CreateBatch();
+        foreach (var command in group.Commands)
+        {
+            batch.BatchCommands.Add(command);
         }
 
         var versions = appends.ConvertAll(a => a.Append.Expected.Value + a.Append.Events.Count).ToArray();
@@ -97,7 +101,7 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
             // Only the append of several streams gives rows that matter: where there was no expectation, the version is known from there.
             do
             {
-                if (append is not null && AppendCommands.GivesVersions(append) && reader.FieldCount == 1 && reader.GetName(0) == AppendCommands.Function && await reader.ReadAsync(CancellationToken.None))
+                if (group.Append is { } append && AppendCommands.GivesVersions(append) && reader.FieldCount == 1 && reader.GetName(0) == AppendCommands.Function && await reader.ReadAsync(CancellationToken.None))
                 {
                     versions = reader.GetFieldValue<long[]>(0);
                 }
@@ -106,19 +110,10 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
         }
 
         return versions;
-
-        void AddAll(IEnumerable<NpgsqlBatchCommand> commands)
-        {
-            foreach (var command in commands)
-            {
-                batch.BatchCommands.Add(command);
-            }
-        }
     }
 
-    private static List<UnitOfWork> WithoutRefused(List<UnitOfWork> units, string[] refused, PostgresException e)
+    private static List<UnitOfWork> WithoutRefused(List<UnitOfWork> units, List<(UnitOfWork Unit, StreamAppend Append)> appends, string[] refused, PostgresException e)
     {
-        var appends = Sorted(units);
         var gone = new HashSet<UnitOfWork>();
         foreach (var (entry, reason) in refused.Zip(e.MessageText.Split('\n')))
         {
@@ -131,7 +126,13 @@ internal sealed class StoreGroup(NpgsqlDataSource database, StoreSignal signal, 
         return [.. units.Where(u => !gone.Contains(u))];
     }
 
-    // A statement that a unit brought with it failed: that is this unit's affair, and the others did nothing wrong.
-    private static UnitOfWork? Culprit(List<UnitOfWork> units, PostgresException e) =>
-        e.IsTransient || e.BatchCommand is not { } command ? null : units.Find(u => u.Guards.Contains(command) || u.Others.Contains(command));
+    private static List<UnitOfWork> Without(List<UnitOfWork> units, HashSet<UnitOfWork> refused, PostgresException e)
+    {
+        foreach (var unit in refused)
+        {
+            unit.Failed(e);
+        }
+
+        return [.. units.Where(u => !refused.Contains(u))];
+    }
 }

@@ -22,6 +22,12 @@ internal sealed class UnitOfWork
     /// <summary>Run after the events are in.</summary>
     public required IReadOnlyList<NpgsqlBatchCommand> Others { get; set; }
 
+    /// <summary>Like the guards, in statements shared with other units.</summary>
+    public required IReadOnlyList<SharedRow> SharedGuards { get; init; }
+
+    /// <summary>Like the others, in statements shared with other units.</summary>
+    public required IReadOnlyList<SharedRow> Shared { get; init; }
+
     public string? CorrelationId { get; init; }
 
     public string? CausationId { get; init; }

@@ -149,6 +149,41 @@ begin
     insert into ap_inbox (message_id, handler, mark, position) values (message, taker, its_mark, at_position);
 end $$;
 
+-- Completes many messages in one statement (Inbox.Taken); those that took effect before are refused by their places, in AP004.
+create or replace function ap_inbox_take_all(messages varchar[], takers varchar[], sequencers varchar[], positions bigint[]) returns void language plpgsql as $$
+declare
+    left_over int[];
+    refused int[];
+    place int;
+begin
+    with wanted as (
+        select w.*, m.id as its_mark, m.settled, row_number() over (partition by w.message, w.taker order by w.n) as copy
+        from unnest(messages, takers, sequencers, positions) with ordinality as w (message, taker, numbered_by, at_position, n)
+        left join ap_marks m on m.handler = w.taker and m.sequencer = w.numbered_by
+    ),
+    taken as (
+        insert into ap_inbox (message_id, handler, mark, position)
+        select w.message, w.taker, w.its_mark, w.at_position from wanted w
+        where w.copy = 1 and (w.numbered_by is null or w.its_mark is not null and (w.settled is null or w.settled < w.at_position))
+        order by w.message, w.taker
+        on conflict do nothing
+        returning message_id, handler
+    )
+    select array_agg(w.n order by w.n) into left_over from wanted w left join taken t on t.message_id = w.message and t.handler = w.taker
+    where t.message_id is null or w.copy > 1;
+
+    foreach place in array coalesce(left_over, '{}') loop
+        begin
+            perform ap_inbox_take(messages[place], takers[place], sequencers[place], positions[place]);
+        exception when unique_violation or sqlstate 'AP003' then
+            refused := refused || place;
+        end;
+    end loop;
+    if refused is not null then
+        raise exception '% messages were handled before', cardinality(refused) using errcode = 'AP004', constraint = array_to_string(refused, ',');
+    end if;
+end $$;
+
 create table if not exists ap_dead_letters (
     id uuid not null primary key,
     message_id varchar not null,

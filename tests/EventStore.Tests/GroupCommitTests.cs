@@ -71,6 +71,58 @@ public sealed class GroupCommitTests(Servers servers)
     }
 
     [Fact]
+    public async Task A_shared_statement_goes_once_with_the_rows_of_all_and_may_refuse_some_of_them()
+    {
+        await using var db = await CounterStore.Empty(servers, OneLane);
+        await Execute(db, "create table seats (seat int primary key); insert into seats values (3)");
+        await Execute(db, """
+            create function take_seats(wanted int[]) returns void language plpgsql as $$
+            declare refused text;
+            begin
+                select string_agg(n::text, ',') into refused from unnest(wanted) with ordinality as w (seat, n) where w.seat in (select s.seat from seats s);
+                if refused is not null then
+                    raise exception 'taken' using errcode = 'AP004', constraint = refused;
+                end if;
+                insert into seats select unnest(wanted);
+            end $$
+            """);
+        var sent = new List<int>();
+        var seats = new SharedStatement(rows =>
+        {
+            sent.Add(rows.Count);
+            return new NpgsqlBatchCommand("select take_seats($1)") { Parameters = { new() { Value = rows.Cast<int>().ToArray() } } };
+        });
+
+        await using var slow = await Slow.Begin(db);
+        var first = Save(db, "slow", ExpectedVersion.Any);
+        var saves = Enumerable.Range(1, 4).Select(seat => Save(db, $"s{seat}", ExpectedVersion.NoStream, session => session.Guard(seats, seat))).ToArray();
+        await slow.End();
+        await Task.WhenAll(saves[0], saves[1], saves[3], first);
+
+        Assert.Equal(SharedStatement.Refused, (await Assert.ThrowsAsync<PostgresException>(() => saves[2])).SqlState);
+        Assert.Equal([4, 3], sent);
+        Assert.Equal(4, await Scalar(db, "select count(*) from seats"));
+        Assert.Equal([1, 2, 3, 4], (await AppendTests.All(db.Store)).Select(e => e.Sequence));
+    }
+
+    [Fact]
+    public async Task A_shared_statement_that_fails_is_tried_by_each_unit_alone()
+    {
+        await using var db = await CounterStore.Empty(servers, OneLane);
+        await Execute(db, "create table seats (seat int primary key check (seat < 4))");
+        var seats = new SharedStatement(rows => new NpgsqlBatchCommand("insert into seats select unnest($1)") { Parameters = { new() { Value = rows.Cast<int>().ToArray() } } });
+
+        await using var slow = await Slow.Begin(db);
+        var first = Save(db, "slow", ExpectedVersion.Any);
+        var saves = Enumerable.Range(1, 4).Select(seat => Save(db, $"s{seat}", ExpectedVersion.NoStream, session => session.Enlist(seats, seat))).ToArray();
+        await slow.End();
+        await Task.WhenAll(saves[0], saves[1], saves[2], first);
+
+        Assert.Equal(PostgresErrorCodes.CheckViolation, (await Assert.ThrowsAsync<PostgresException>(() => saves[3])).SqlState);
+        Assert.Equal(3, await Scalar(db, "select count(*) from seats"));
+    }
+
+    [Fact]
     public async Task A_command_takes_effect_once_and_its_repetition_leaves_no_hole()
     {
         await using var db = await CounterStore.Empty(servers);
@@ -178,6 +230,12 @@ public sealed class GroupCommitTests(Servers servers)
         session.Append($"counter-{owner}", expected, new CounterEvent.Opened(owner));
         prepare?.Invoke(session);
         await session.SaveChanges(ct ?? Ct);
+    }
+
+    private static async Task Execute(CounterStore db, string sql)
+    {
+        await using var command = db.Database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Ct);
     }
 
     private static async Task<long> Scalar(CounterStore db, string sql)

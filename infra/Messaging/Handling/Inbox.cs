@@ -1,5 +1,6 @@
 using System.Globalization;
 using AgentPlatform.Contracts;
+using AgentPlatform.EventStore;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -18,17 +19,43 @@ internal static class Inbox
         select ap_inbox_take($1, $2, $3, $4) where not exists (select from taken)
         """;
 
-    /// <summary>Marks a message as handled, in the transaction of its effect; a second time is an error that <see cref="KnowsAlready"/> tells.</summary>
-    public static NpgsqlBatchCommand Take(CloudEvent envelope, string handler) => new(TakeOnce)
+    /// <summary>
+    /// Marks messages as handled, each in the transaction of its effect; its rows are of type <see cref="Mark"/>. A second time is an error that
+    /// <see cref="KnowsAlready"/> tells.
+    /// </summary>
+    public static SharedStatement Taken { get; } = new(rows => rows is [Mark mark] ? Take(mark) : TakeAll(rows));
+
+    private static NpgsqlBatchCommand Take(Mark mark) => new(TakeOnce)
     {
         Parameters =
         {
-            new() { Value = envelope.Id, NpgsqlDbType = NpgsqlDbType.Varchar },
-            new() { Value = handler, NpgsqlDbType = NpgsqlDbType.Varchar },
-            new() { Value = (object?)envelope.Sequencer ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar },
-            new() { Value = PositionOf(envelope) is { } position ? position : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint },
+            new() { Value = mark.Envelope.Id, NpgsqlDbType = NpgsqlDbType.Varchar },
+            new() { Value = mark.Handler, NpgsqlDbType = NpgsqlDbType.Varchar },
+            new() { Value = (object?)mark.Envelope.Sequencer ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Varchar },
+            new() { Value = PositionOf(mark.Envelope) is { } position ? position : DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint },
         },
     };
+
+    private static NpgsqlBatchCommand TakeAll(IReadOnlyList<object> rows)
+    {
+        var (ids, handlers, sequencers, positions) = (new string[rows.Count], new string[rows.Count], new string?[rows.Count], new long?[rows.Count]);
+        for (var i = 0; i < rows.Count; i++)
+        {
+            var (envelope, handler) = (Mark)rows[i];
+            (ids[i], handlers[i], sequencers[i], positions[i]) = (envelope.Id, handler, envelope.Sequencer, PositionOf(envelope));
+        }
+
+        return new NpgsqlBatchCommand("select ap_inbox_take_all($1, $2, $3, $4)")
+        {
+            Parameters =
+            {
+                new() { Value = ids, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
+                new() { Value = handlers, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
+                new() { Value = sequencers, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
+                new() { Value = positions, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint },
+            },
+        };
+    }
 
     /// <summary>Stores marks by themselves, in one transaction; null ones are left out.</summary>
     public static async Task Store(NpgsqlDataSource database, CancellationToken ct, params NpgsqlBatchCommand?[] marks)
@@ -54,8 +81,11 @@ internal static class Inbox
         };
 
     /// <summary>Whether PostgreSQL refused a unit of work because its message took effect before.</summary>
-    public static bool KnowsAlready(PostgresException e) => e.SqlState == "AP003" || (e.SqlState == PostgresErrorCodes.UniqueViolation && e.ConstraintName == "ap_inbox_once");
+    public static bool KnowsAlready(PostgresException e) => e.SqlState is "AP003" or SharedStatement.Refused || (e.SqlState == PostgresErrorCodes.UniqueViolation && e.ConstraintName == "ap_inbox_once");
 
     private static long? PositionOf(CloudEvent envelope) =>
         envelope.Sequencer is not null && long.TryParse(envelope.Sequence, NumberStyles.None, CultureInfo.InvariantCulture, out var position) ? position : null;
+
+    /// <summary>That a message took effect for a handler.</summary>
+    public sealed record Mark(CloudEvent Envelope, string Handler);
 }

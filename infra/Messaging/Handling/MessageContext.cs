@@ -19,7 +19,7 @@ public sealed record MessageContext(CloudEvent Envelope, int Delivered, DateTime
     public void Complete(IPostgresSession session)
     {
         Follow(session);
-        session.Guard(Inbox.Take(Envelope, Handler));
+        session.Guard(Inbox.Taken, new Inbox.Mark(Envelope, Handler));
         session.AfterCommit(() => IsCompleted = true);
     }
 

@@ -235,7 +235,15 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
         try
         {
             var answer = await Answer(subject, body, ct);
-            nats.Trust();
+            if (IsLeaderless(answer))
+            {
+                nats.Doubt("it knows no leader of what it was asked about");
+            }
+            else
+            {
+                nats.Trust();
+            }
+
             return answer;
         }
         catch (JetStreamException e) when (e.ErrorCode is NotClustered or NoPeers)
@@ -253,6 +261,10 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
 
     // A node that was cut off from its cluster keeps its clients and does nothing for them: no answer, nobody who takes the message, or "unavailable".
     private static bool IsUseless(Exception e) => e is TimeoutException or JetStreamException { ErrorCode: NobodyThere or Unavailable };
+
+    // Such a node still tells what it last knew of a stream, for as long as it is asked; that is no sign of health, and what it says of leaders gives it away.
+    private static bool IsLeaderless(JsonElement answer) =>
+        answer.TryGetProperty("cluster", out var cluster) && !(cluster.TryGetProperty("leader", out var leader) && leader.GetString() is { Length: > 0 });
 
     private async Task<JsonElement> Answer(string subject, JsonObject? body, CancellationToken ct)
     {

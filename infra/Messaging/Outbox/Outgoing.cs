@@ -41,7 +41,7 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
         }
 
         var now = time.GetUtcNow();
-        var rows = new Rows(messages.Count);
+        var rows = new Rows(messages.Count, now);
         foreach (var outgoing in messages)
         {
             var (message, delay) = outgoing switch
@@ -53,7 +53,7 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
             Add(rows, message, session, now, now + delay);
         }
 
-        session.Enlist(rows.Insert(now));
+        session.Enlist(Rows.Stored, rows);
         session.AfterCommit(wake.Stored);
     }
 
@@ -67,15 +67,15 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
         var envelope = new CloudEvent(
             id.ToString(), $"/{service}", Subjects.TypeName(type), subject, now, Activity.Current?.Id, session.CorrelationId, session.CausationId,
             JsonSerializer.SerializeToElement(message, type, ContractJson.Options));
-        rows.Ids.Add(id);
-        rows.Subjects.Add(subject);
-        rows.Envelopes.Add(JsonSerializer.SerializeToUtf8Bytes(envelope, ContractJson.Options));
-        rows.DeliverAt.Add(deliverAt);
+        rows.Add(id, subject, JsonSerializer.SerializeToUtf8Bytes(envelope, ContractJson.Options), deliverAt);
     }
 
-    /// <summary>The messages of one unit of work: one statement, however many they are.</summary>
-    private sealed class Rows(int count)
+    /// <summary>The messages of one unit of work.</summary>
+    private sealed class Rows(int count, DateTimeOffset now)
     {
+        /// <summary>One statement for all messages of all units that are stored together. The relay takes messages in the order of their positions, so these are drawn in the order the messages came.</summary>
+        public static SharedStatement Stored { get; } = new(rows => Insert(rows.Count == 1 ? (Rows)rows[0] : Joined(rows.Cast<Rows>())));
+
         public List<Guid> Ids { get; } = new(count);
 
         public List<string> Subjects { get; } = new(count);
@@ -84,20 +84,46 @@ public sealed class Outgoing(string service, OutboxSignal wake, TimeProvider tim
 
         public List<DateTimeOffset> DeliverAt { get; } = new(count);
 
-        // The relay takes messages in the order of their positions, so they are drawn in the order the messages came.
-        public NpgsqlBatchCommand Insert(DateTimeOffset now) => new(
+        public List<DateTimeOffset> StoredAt { get; } = new(count);
+
+        public void Add(Guid id, string subject, byte[] envelope, DateTimeOffset deliverAt)
+        {
+            Ids.Add(id);
+            Subjects.Add(subject);
+            Envelopes.Add(envelope);
+            DeliverAt.Add(deliverAt);
+            StoredAt.Add(now);
+        }
+
+        private static Rows Joined(IEnumerable<Rows> units)
+        {
+            var all = new Rows(units.Sum(u => u.Ids.Count), default);
+            foreach (var unit in units)
+            {
+                all.Ids.AddRange(unit.Ids);
+                all.Subjects.AddRange(unit.Subjects);
+                all.Envelopes.AddRange(unit.Envelopes);
+                all.DeliverAt.AddRange(unit.DeliverAt);
+                all.StoredAt.AddRange(unit.StoredAt);
+            }
+
+            return all;
+        }
+
+        private static NpgsqlBatchCommand Insert(Rows rows) => new(
             """
             insert into ap_outbox (id, subject, envelope, deliver_at, created_at)
-            select m.id, m.subject, m.envelope, m.deliver_at, $5 from unnest($1, $2, $3, $4) with ordinality as m (id, subject, envelope, deliver_at, n) order by m.n
+            select m.id, m.subject, m.envelope, m.deliver_at, m.created_at
+            from unnest($1, $2, $3, $4, $5) with ordinality as m (id, subject, envelope, deliver_at, created_at, n) order by m.n
             """)
         {
             Parameters =
             {
-                new() { Value = Ids.ToArray() },
-                new() { Value = Subjects.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
-                new() { Value = Envelopes.ToArray() },
-                new() { Value = DeliverAt.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
-                new() { Value = now, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+                new() { Value = rows.Ids.ToArray() },
+                new() { Value = rows.Subjects.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },
+                new() { Value = rows.Envelopes.ToArray() },
+                new() { Value = rows.DeliverAt.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
+                new() { Value = rows.StoredAt.ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz },
             },
         };
     }

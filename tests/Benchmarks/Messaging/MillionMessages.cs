@@ -12,7 +12,7 @@ internal static class MillionMessages
 
     public static async Task Run(BenchmarkRun run)
     {
-        var messages = run.IsSmall ? 1_000 : 1_000_000;
+        var messages = run.IsSmall ? 1_000 : int.Parse(Environment.GetEnvironmentVariable("MSGS") ?? "1000000", CultureInfo.InvariantCulture);
         var handled = 0;
         using var room = new SemaphoreSlim(InFlightMax);
         await using var service = await BenchService.Start(run, (bus, _) => bus.Do<Note>(

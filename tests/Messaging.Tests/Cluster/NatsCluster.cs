@@ -15,6 +15,7 @@ internal sealed class NatsCluster : IAsyncDisposable
     private const int ClientPort = 4222;
     private const int NodePort = 6222;
     private const int LinesKept = 40;
+    private const int LeadershipTries = 20;
 
     private readonly OwnNetwork _network;
     private readonly List<NatsServer> _servers = [];
@@ -87,18 +88,7 @@ internal sealed class NatsCluster : IAsyncDisposable
     public NatsLink Operator(int node) => _operators[node - 1];
 
     /// <summary>Asks a node's JetStream; null when it does not answer, or says that it cannot.</summary>
-    public async Task<JsonElement?> Ask(int node, string what, object? body = null)
-    {
-        try
-        {
-            var answer = await Operator(node).Request($"$JS.API.{what}", body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), Ct);
-            return answer.Length == 0 || JsonSerializer.Deserialize<JsonElement>(answer) is var json && json.TryGetProperty("error", out _) ? null : json;
-        }
-        catch (Exception e) when (e is TimeoutException or IOException)
-        {
-            return null;
-        }
-    }
+    public async Task<JsonElement?> Ask(int node, string what, object? body = null) => await Answer(node, what, body) is { } answer && !answer.TryGetProperty("error", out _) ? answer : null;
 
     /// <summary>Who leads a stream, or a consumer of it, as a node sees it; null when it knows nobody.</summary>
     public async Task<int?> LeaderOf(string stream, int asSeenBy, string? consumer = null) =>
@@ -111,19 +101,40 @@ internal sealed class NatsCluster : IAsyncDisposable
         await Ask(asSeenBy, $"STREAM.INFO.{stream}") is { } info && info.GetProperty("cluster").TryGetProperty("replicas", out var copies) && copies.GetArrayLength() == Nodes.Count - 1
         && copies.EnumerateArray().All(copy => copy.GetProperty("current").GetBoolean() && !(copy.TryGetProperty("offline", out var off) && off.GetBoolean()) && !(copy.TryGetProperty("lag", out var lag) && lag.GetInt64() > 0));
 
-    /// <summary>Lets a node lead a stream, or a consumer of it; the two may have different leaders, and a consumer delivers what its leader's node holds.</summary>
-    public Task MakeLeader(string stream, int node, string? consumer = null) => Eventually.True(
-        async () =>
+    /// <summary>
+    /// Tries to let a node lead a stream, or a consumer of it; the two may have different leaders, and a consumer delivers what its leader's node holds. Whoever
+    /// steps down has no say in who comes next, and some nodes are never chosen.
+    /// </summary>
+    /// <returns>Whether it leads.</returns>
+    public async Task<bool> TryMakeLeader(string stream, int node, string? consumer = null)
+    {
+        for (var tries = 0; tries < LeadershipTries; tries++)
         {
-            if (await LeaderOf(stream, node, consumer) == node)
+            if (await Eventually.Get(() => LeaderOf(stream, node, consumer), leader => leader is not null, "a leader", TimeSpan.FromMinutes(2)) == node)
             {
                 return true;
             }
 
             await Ask(node, consumer is null ? $"STREAM.LEADER.STEPDOWN.{stream}" : $"CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}");
-            return await Eventually.Get(() => LeaderOf(stream, node, consumer), leader => leader is not null, "a leader after one stepped down", TimeSpan.FromSeconds(60)) == node;
-        },
-        $"{NameOf(node)} leading {consumer ?? stream}", TimeSpan.FromSeconds(60));
+        }
+
+        return false;
+    }
+
+    /// <summary>What every node says of a stream and a consumer of it, for whoever wonders why nothing moves.</summary>
+    public async Task<string> Tell(string stream, string consumer)
+    {
+        var said = new List<string>();
+        foreach (var node in Nodes)
+        {
+            foreach (var what in (string[])[$"STREAM.INFO.{stream}", $"CONSUMER.INFO.{stream}.{consumer}"])
+            {
+                said.Add($"{NameOf(node)} {what}: {(await Answer(node, what, body: null))?.GetRawText() ?? "no answer"}");
+            }
+        }
+
+        return string.Join('\n', said);
+    }
 
     /// <summary>What a stream holds, by number, as its leader tells it.</summary>
     public async Task<SortedDictionary<long, string>> Content(string stream, int asSeenBy)
@@ -132,9 +143,12 @@ internal sealed class NatsCluster : IAsyncDisposable
         var content = new SortedDictionary<long, string>();
         for (var seq = state.GetProperty("first_seq").GetInt64(); seq <= state.GetProperty("last_seq").GetInt64(); seq++)
         {
-            if (await Ask(asSeenBy, $"STREAM.MSG.GET.{stream}", new { seq }) is { } kept)
+            // Only an answer tells that there is no such message; silence tells nothing.
+            var number = seq;
+            var answer = await Eventually.Get(() => Answer(asSeenBy, $"STREAM.MSG.GET.{stream}", new { seq = number }), told => told is not null, $"an answer about message {seq}");
+            if (answer!.Value.TryGetProperty("message", out var kept))
             {
-                content[seq] = kept.GetProperty("message").GetProperty("data").GetString()!;
+                content[seq] = kept.GetProperty("data").GetString()!;
             }
         }
 
@@ -153,6 +167,19 @@ internal sealed class NatsCluster : IAsyncDisposable
         await Task.WhenAll(_servers.Select(server => server.DisposeAsync().AsTask()));
         await Task.WhenAll(_remote.Concat(_beside).Select(proxy => proxy.DisposeAsync().AsTask()));
         await _network.DisposeAsync();
+    }
+
+    private async Task<JsonElement?> Answer(int node, string what, object? body)
+    {
+        try
+        {
+            var answer = await Operator(node).Request($"$JS.API.{what}", body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), Ct);
+            return answer.Length == 0 ? null : JsonSerializer.Deserialize<JsonElement>(answer);
+        }
+        catch (Exception e) when (e is TimeoutException or IOException)
+        {
+            return null;
+        }
     }
 
     private FaultyProxy WayTo(int node, Func<Task<System.Net.Sockets.Socket>> socket) => FaultyProxy.To(async ct =>

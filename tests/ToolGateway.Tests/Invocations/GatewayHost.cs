@@ -9,6 +9,7 @@ using AgentPlatform.ToolGateway.Mcp;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Secrets;
+using AgentPlatform.ToolGateway.Toolkits;
 using AgentPlatform.ToolGateway.Usage;
 using AgentPlatform.ToolGateway.Workspaces;
 using Microsoft.Extensions.DependencyInjection;
@@ -23,7 +24,7 @@ internal sealed class GatewayHost : IAsyncDisposable
     private readonly IHost _host;
     private readonly TestFolder _folder = new();
 
-    private GatewayHost(string database, Servers servers, ProbeTool[] tools)
+    private GatewayHost(string database, Servers servers, ITool[] tools)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
@@ -60,7 +61,7 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static async Task<GatewayHost> Start(Servers servers, params ProbeTool[] tools)
+    public static async Task<GatewayHost> Start(Servers servers, params ITool[] tools)
     {
         var host = new GatewayHost(await servers.NewDatabase(), servers, tools);
         await host._host.StartAsync(Ct);
