@@ -37,6 +37,10 @@ public sealed class TestProviderTests
         Assert.Equal(("real", true), ((string)told["model"]!, (bool)told["ok"]!));
         Assert.Equal(["answer: answered", """tool_call: called report with {"word":"ok"}""", "stream: 2 events, complete"],
             told["checks"]!.AsArray().Select(check => $"{check!["check"]}: {check["detail"]}"));
+        for (var n = 0; n < 3; n++)
+        {
+            await fabric.Calls.Next();
+        }
         Assert.Equal(3, await fabric.Calls.Count());
     }
 
