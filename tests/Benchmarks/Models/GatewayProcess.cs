@@ -101,22 +101,21 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     private static async Task<GatewayProcess> Ready(GatewayProcess gateway, string path)
     {
-        using var patience = new CancellationTokenSource(StartDurationMax);
-        while (true)
+        await Eventually.True(() => Answers(gateway, path), $"{gateway.Name} answers", within: StartDurationMax);
+        return gateway;
+    }
+
+    private static async Task<bool> Answers(GatewayProcess gateway, string path)
+    {
+        try
         {
-            try
-            {
-                using var response = await gateway.Http.GetAsync(path, patience.Token);
-                if (response.IsSuccessStatusCode)
-                {
-                    return gateway;
-                }
-            }
-            catch (HttpRequestException) when (gateway._process.IsRunning)
-            {
-                // Not listening yet.
-            }
-            await Task.Delay(50, patience.Token);
+            using var response = await gateway.Http.GetAsync(path);
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException) when (gateway._process.IsRunning)
+        {
+            // Not listening yet.
+            return false;
         }
     }
 
