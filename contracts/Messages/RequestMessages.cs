@@ -46,6 +46,8 @@ public enum RememberFor
 /// <param name="Task">The task of that run.</param>
 /// <param name="AskedBy">The principal that wants it; never the one who may answer.</param>
 /// <param name="ExpiresAt">When silence becomes a no; never when absent.</param>
+/// <param name="Approvals">How many different principals must say yes to the same thing, 1 to 10; one no is enough for a no.</param>
+/// <param name="EscalatesAt">From when on only an owner may answer, if nobody has by then; never when absent.</param>
 [Command(ServiceNames.Sessions, "request-decision")]
 public sealed record RequestDecision(
     RequestId Request,
@@ -56,7 +58,9 @@ public sealed record RequestDecision(
     RunId? Run,
     string? Task,
     string AskedBy,
-    DateTimeOffset? ExpiresAt) : ICommand;
+    DateTimeOffset? ExpiresAt,
+    int Approvals = 1,
+    DateTimeOffset? EscalatesAt = null) : ICommand;
 
 /// <summary>Takes a pending request back, because nobody waits for it any more.</summary>
 /// <param name="Request">The id of the request.</param>

@@ -37,6 +37,9 @@ public enum RequestState
 /// <param name="DecidedBy">Who answered.</param>
 /// <param name="Comment">What they added.</param>
 /// <param name="DecidedAt">When.</param>
+/// <param name="Approvals">How many must say yes.</param>
+/// <param name="ApprovedBy">Who has, while that is not enough.</param>
+/// <param name="EscalatedAt">Since when only an owner may answer; absent while others may.</param>
 public sealed record RequestView(
     RequestId Id,
     RequestKind Kind,
@@ -51,7 +54,10 @@ public sealed record RequestView(
     DateTimeOffset? ExpiresAt,
     string? DecidedBy,
     string? Comment,
-    DateTimeOffset? DecidedAt);
+    DateTimeOffset? DecidedAt,
+    int Approvals = 1,
+    string[]? ApprovedBy = null,
+    DateTimeOffset? EscalatedAt = null);
 
 /// <summary>An answer to a request.</summary>
 /// <param name="Decision">approve or deny.</param>

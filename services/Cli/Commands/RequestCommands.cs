@@ -60,6 +60,12 @@ internal static class RequestCommands
         Console.Out.WriteLine($"{request.Id}  {JsonNamingPolicy.SnakeCaseLower.ConvertName(request.State.ToString())}  {request.Title}");
         Console.Out.WriteLine(request.Detail);
         Console.Out.WriteLine($"asked by {request.AskedBy} at {request.AskedAt:u}, bound to {request.CallHash}");
+        if (request.State == RequestState.Pending && (request.Approvals > 1 || request.EscalatedAt is not null))
+        {
+            Console.Out.WriteLine(
+                $"needs {request.Approvals} to say yes{(request.ApprovedBy is { } yes ? $", has {string.Join(", ", yes)}" : string.Empty)}{(request.EscalatedAt is { } since ? $"; since {since:u} only an owner may answer" : string.Empty)}");
+        }
+
         if (request.DecidedBy is { } by)
         {
             Console.Out.WriteLine($"decided by {by} at {request.DecidedAt:u}{(request.Comment is { } comment ? $": {comment}" : string.Empty)}");

@@ -13,8 +13,17 @@ public abstract record HumanRequestEvent
 
     [StoredAs("request-asked.1")]
     public sealed record Asked(
-        RequestId Id, RequestKind Kind, string Title, string Detail, string CallHash, RunId? Run, string? Task, string AskedBy, DateTimeOffset At, DateTimeOffset? ExpiresAt)
+        RequestId Id, RequestKind Kind, string Title, string Detail, string CallHash, RunId? Run, string? Task, string AskedBy, DateTimeOffset At, DateTimeOffset? ExpiresAt,
+        int Approvals = 1, DateTimeOffset? EscalatesAt = null)
         : HumanRequestEvent;
+
+    /// <summary>A yes that is not enough by itself.</summary>
+    [StoredAs("request-seconded.1")]
+    public sealed record Seconded(string By, string? Comment, DateTimeOffset At, RememberFor? Remember = null, JsonElement? Arguments = null) : HumanRequestEvent;
+
+    /// <summary>Nobody answered for too long; from now on it is for the owner.</summary>
+    [StoredAs("request-escalated.1")]
+    public sealed record Escalated(DateTimeOffset At) : HumanRequestEvent;
 
     /// <param name="Decision">Approve or Deny; a request that nobody answered is expired, not decided.</param>
     [StoredAs("request-decided.1")]

@@ -102,9 +102,8 @@ internal sealed class RequestInvocation(ToolRegistry registry, McpTools mcp, Pol
 
         var hash = CallHash.Of(tool.Spec.Id, call);
         var requested = new InvocationEvent.Requested(call, tool.Spec.Id, hash, now);
-        var verdict = judge.Granted is { } grant
-            ? new VerdictView(Verdict.Allow, $"grant {grant.Id}", grant.Because)
-            : judge.Engine.Decide(PolicyCall.Of(tool.Spec, call.Arguments, call.Role, call.Principal, judge.Tainted, now));
+        var about = PolicyCall.Of(tool.Spec, call.Arguments, call.Role, call.Principal, judge.Tainted, now);
+        var verdict = judge.Granted is { } grant ? new VerdictView(Verdict.Allow, $"grant {grant.Id}", grant.Because) : judge.Engine.Decide(about);
         var decided = new InvocationEvent.Decided(verdict, now, judge.Version, judge.Tainted);
         switch (verdict.Verdict)
         {
@@ -112,11 +111,13 @@ internal sealed class RequestInvocation(ToolRegistry registry, McpTools mcp, Pol
                 return ([requested, decided], [new RunInvocation(call.Invocation)]);
             case Verdict.Ask:
                 // The request carries the invocation's id, so that the answer finds its way back without a table in between.
-                var request = new RequestId(call.Invocation.Value);
+                var (request, terms) = (new RequestId(call.Invocation.Value), judge.Engine.Terms(about));
                 return (
                     [requested, decided, new InvocationEvent.ApprovalAsked(request, hash, now)],
                     [
-                        new RequestDecision(request, RequestKind.Approval, $"{call.Role} wants to call {tool.Spec.FullName}", Detail(call, verdict), hash, call.Run, call.Task, call.Principal, ExpiresAt: null),
+                        new RequestDecision(
+                            request, RequestKind.Approval, $"{call.Role} wants to call {tool.Spec.FullName}", Detail(call, verdict), hash, call.Run, call.Task, call.Principal,
+                            terms.ExpiresSeconds is { } end ? now.AddSeconds(end) : null, terms.Approvals, terms.EscalatesSeconds is { } owner ? now.AddSeconds(owner) : null),
                         new ToolCallHeld(call.Invocation, call.Run, call.Task, call.Attempt, request, verdict.Reason),
                     ]);
             default:

@@ -96,9 +96,33 @@ internal sealed class CompiledRule
             throw Wrong("names no tool ('tools'); '*' stands for all");
         }
 
+        if (Rule.Asking is { } asking)
+        {
+            CheckAsking(asking);
+        }
+
         if ((Rule.Arguments ?? []).FirstOrDefault(a => (a.Matches is null) == (a.Equal is null)) is { } test)
         {
             throw Wrong($"tests {test.At} with neither or both of 'matches' and 'equals'; give one");
+        }
+    }
+
+    private void CheckAsking(AskTerms asking)
+    {
+        const int approvalsMax = 10;
+        if (Rule.Verdict != Contracts.Verdict.Ask)
+        {
+            throw Wrong("says how to ask ('asking') without asking; its verdict must be ask");
+        }
+
+        if (asking.Approvals is < 1 or > approvalsMax || asking.ExpiresSeconds < 1 || asking.EscalatesSeconds < 1)
+        {
+            throw Wrong($"has a number under 'asking' that means nothing: approvals are 1 to {approvalsMax}, seconds at least 1");
+        }
+
+        if (asking.EscalatesSeconds >= asking.ExpiresSeconds)
+        {
+            throw Wrong($"goes to the owner after {asking.EscalatesSeconds} s ('escalates_seconds') and ends after {asking.ExpiresSeconds} s ('expires_seconds'); it must go before it ends");
         }
     }
 

@@ -75,6 +75,10 @@ public sealed class PolicyEngine
         }
     }
 
+    /// <summary>How to ask about a call: what all rules that want it asked say of that, taken together.</summary>
+    public AskTerms Terms(PolicyCall call) => Rails.Concat(_rules).Where(rule => rule.Rule is { Verdict: Verdict.Ask, Asking: not null } && rule.WhyNot(call) is null)
+        .Aggregate(new AskTerms(), (terms, rule) => terms.And(rule.Rule.Asking!));
+
     /// <summary>
     /// Whether a call of this tool, with some arguments, could be let through by the policy: true if a rule could, false if only a grant could, null if a rule denies
     /// every call of it.

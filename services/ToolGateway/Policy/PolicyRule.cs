@@ -53,8 +53,34 @@ public sealed record PolicyRule
     /// <summary>Only where content from outside was read before, or only where none was.</summary>
     public bool? Tainted { get; init; }
 
+    /// <summary>With the verdict ask: who must say yes, and by when.</summary>
+    public AskTerms? Asking { get; init; }
+
     /// <summary>Calls that the rule must and must not be about; checked whenever it is loaded.</summary>
     public RuleExamples? Examples { get; init; }
+}
+
+/// <summary>How a human is asked.</summary>
+public sealed record AskTerms
+{
+    /// <summary>Different principals that must say yes, 1 to 10.</summary>
+    public int Approvals { get; init; } = 1;
+
+    /// <summary>Seconds after which silence becomes a no; never when absent.</summary>
+    public int? ExpiresSeconds { get; init; }
+
+    /// <summary>Seconds after which only an owner may answer; never when absent.</summary>
+    public int? EscalatesSeconds { get; init; }
+
+    /// <summary>What holds where both hold: the more people, the sooner.</summary>
+    internal AskTerms And(AskTerms other) => new()
+    {
+        Approvals = Math.Max(Approvals, other.Approvals),
+        ExpiresSeconds = Sooner(ExpiresSeconds, other.ExpiresSeconds),
+        EscalatesSeconds = Sooner(EscalatesSeconds, other.EscalatesSeconds),
+    };
+
+    private static int? Sooner(int? one, int? other) => one is null || other < one ? other : one;
 }
 
 /// <summary>What a tool is capable of, by its annotations.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
@@ -77,6 +78,55 @@ public sealed class InboxDecisionTests
         Assert.Equal("clock", Assert.IsType<RequestDecided>(Assert.Single(told)).DecidedBy);
         Assert.Empty(after);
         Assert.Empty(nothing);
+    }
+
+    [Fact]
+    public void Where_two_must_say_yes_one_is_not_enough_the_same_one_twice_neither_and_a_no_ends_it()
+    {
+        var question = Question with { Approvals = 2 };
+        var (first, told) = Answer([question], Decision.Approve, Noon);
+        var yes = Assert.IsType<Seconded>(Assert.Single(first));
+        Assert.Equal(("ann", 0), (yes.By, told.Length));
+        Assert.Empty(Answer([question, yes], Decision.Approve, Noon).Facts);
+
+        var (second, outgoing) = AnswerRequest.Decide(new AnswerRequest(Id, Decision.Approve, null, "bob", Noon), State(question, yes));
+        Assert.Equal("bob", Assert.IsType<Decided>(Assert.Single(second)).By);
+        Assert.Equal(Decision.Approve, Assert.IsType<RequestDecided>(Assert.Single(outgoing)).Decision);
+
+        var (no, _) = AnswerRequest.Decide(new AnswerRequest(Id, Decision.Deny, null, "bob", Noon), State(question, yes));
+        Assert.Equal(Decision.Deny, Assert.IsType<Decided>(Assert.Single(no)).Decision);
+        Assert.Equal(["ann"], HumanRequest.Show(State(question, yes))!.ApprovedBy!);
+    }
+
+    [Fact]
+    public void Two_who_say_yes_say_it_to_the_same_thing()
+    {
+        var yes = new Seconded("bob", null, Noon, Arguments: JsonSerializer.SerializeToElement(new { path = "b" }));
+        var refused = Assert.Throws<ProblemException>(() => Answer([Question with { Approvals = 2 }, yes], Decision.Approve, Noon));
+
+        Assert.Equal(409, refused.Status);
+        Assert.Contains("'bob' has said yes to other arguments", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_nobody_answers_goes_to_the_owner_before_it_ends()
+    {
+        var question = Question with { EscalatesAt = Noon.AddMinutes(2) };
+        var (_, asked) = AskHuman.Handle(
+            new RequestDecision(Id, RequestKind.Approval, "Push?", "git push", "hash", Question.Run, "task", "agent-1", Noon.AddMinutes(5), 1, Noon.AddMinutes(2)), State(), At(Noon));
+        Assert.Equal([new ExpireRequest(Id).In(TimeSpan.FromMinutes(2))], asked);
+
+        var (escalated, end) = WhenRequestIsOverdue.Handle(new ExpireRequest(Id), State(question), At(Noon.AddMinutes(2)));
+        Assert.Equal([new Escalated(Noon.AddMinutes(2))], escalated);
+        Assert.Equal([new ExpireRequest(Id).In(TimeSpan.FromMinutes(3))], end);
+
+        // Whether or not the clock's message has arrived.
+        HumanRequestEvent[][] befores = [[question], [question, escalated[0]]];
+        Assert.All(befores, before => Assert.Equal(403, Assert.Throws<ProblemException>(() => Answer(before, Decision.Approve, Noon.AddMinutes(3))).Status));
+        var (yes, _) = AnswerRequest.Decide(new AnswerRequest(Id, Decision.Approve, null, "root", Noon.AddMinutes(3), IsOwner: true), State(question, escalated[0]));
+        Assert.IsType<Decided>(Assert.Single(yes));
+        var (over, _) = WhenRequestIsOverdue.Handle(new ExpireRequest(Id), State(question, escalated[0]), At(Noon.AddMinutes(5)));
+        Assert.IsType<Expired>(Assert.Single(over));
     }
 
     [Fact]

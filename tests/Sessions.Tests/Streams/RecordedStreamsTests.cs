@@ -27,6 +27,10 @@ public sealed class RecordedStreamsTests
         { "request-2026-11-denied", [Asked with { Run = null, Task = null, ExpiresAt = null }, new HumanRequestEvent.Decided(Decision.Deny, "bob", null, Noon.AddMinutes(1)), new HumanRequestEvent.Expired(Noon)] },
         { "request-2026-11-expired", [Asked, new HumanRequestEvent.Expired(Noon.AddHours(1))] },
         { "request-2026-11-withdrawn", [Asked, new HumanRequestEvent.Withdrawn("the run was stopped", Noon.AddMinutes(1))] },
+        {
+            "request-2026-11-two-yeses-late",
+            [Asked with { Approvals = 2, EscalatesAt = Noon.AddMinutes(10) }, new HumanRequestEvent.Seconded("ann", null, Noon.AddMinutes(1)), new HumanRequestEvent.Escalated(Noon.AddMinutes(10)), new HumanRequestEvent.Decided(Decision.Approve, "root", null, Noon.AddMinutes(11))]
+        },
         { "session-2026-11-closed", [Opened, new SessionEvent.SessionClosed("the program ended", 3, "the disk is full", Noon.AddMinutes(1))] },
         { "session-2026-11-open", [Opened with { Workspace = null }] },
     };

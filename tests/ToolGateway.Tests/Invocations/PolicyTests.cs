@@ -115,6 +115,9 @@ public sealed class PolicyTests
     }
 
     [Theory]
+    [InlineData("rules: [{ name: r, tools: [files.*], verdict: allow, because: b, asking: { approvals: 2 } }]", "rule 'r' says how to ask ('asking') without asking")]
+    [InlineData("rules: [{ name: r, tools: [files.*], verdict: ask, because: b, asking: { approvals: 0 } }]", "approvals are 1 to 10")]
+    [InlineData("rules: [{ name: r, tools: [files.*], verdict: ask, because: b, asking: { expires_seconds: 5, escalates_seconds: 5 } }]", "it must go before it ends")]
     [InlineData("rules: [{ name: r, tools: [files.*], verdict: allow, because: b, examples: { fits: [{ tool: shell.run }] } }]", "rule 'r' is not about its own example shell.run: tools")]
     [InlineData("rules: [{ name: r, tools: [files.*], verdict: allow, because: b, examples: { does_not_fit: [{ tool: files.read }] } }]", "rule 'r' is about files.read, which it says it does not fit")]
     [InlineData("rules: [{ name: r, tools: ['*'], verdict: allow, because: ' ' }]", "rule 'r' gives no reason")]

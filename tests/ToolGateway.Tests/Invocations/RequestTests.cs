@@ -2,6 +2,8 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Policy;
+using AgentPlatform.ToolGateway.Registry;
 using static AgentPlatform.ToolGateway.Tests.Invocations.Story;
 
 namespace AgentPlatform.ToolGateway.Tests.Invocations;
@@ -30,6 +32,23 @@ public sealed class RequestTests
         Assert.Equal(CallHash.Of("probe.run@1", Call), asked.CallHash);
         Assert.Equal(new ToolCallHeld(Call.Invocation, Call.Run, "write", 1, asked.Request, "because"), Assert.Single(outgoing.OfType<ToolCallHeld>()));
         Assert.Empty(outgoing.OfType<RunInvocation>());
+    }
+
+    [Fact]
+    public void Where_several_rules_ask_the_most_people_and_the_soonest_end_count()
+    {
+        var engine = new PolicyEngine(ReadPolicy.From("""
+            rules:
+              - { name: probe, tools: [probe.*], verdict: allow, because: b }
+              - { name: two, tools: [probe.*], verdict: ask, because: b, asking: { approvals: 2, expires_seconds: 600 } }
+              - { name: soon, tools: ['*'], verdict: ask, because: b, asking: { expires_seconds: 60, escalates_seconds: 30 } }
+              - { name: others, tools: [other.*], verdict: ask, because: b, asking: { approvals: 9 } }
+            """).Rules);
+
+        var (_, outgoing) = RequestInvocation.Decide(new ToolRegistry([new ProbeTool()]), new Judge(engine, 7, Tainted: false), Call, new Invocation.NotRequested(), Noon);
+
+        var asked = Assert.Single(outgoing.OfType<RequestDecision>());
+        Assert.Equal((2, Noon.AddSeconds(60), Noon.AddSeconds(30)), (asked.Approvals, asked.ExpiresAt, asked.EscalatesAt));
     }
 
     [Fact]
