@@ -29,6 +29,8 @@ public sealed class Platform : IDisposable
 
     public IToolGatewayApi ToolGateway => With(Client(ServiceNames.ToolGateway), http => RestClients.For<IToolGatewayApi>(http), (api, auth) => api.Authorization = auth);
 
+    public IModelFabricApi ModelFabric => With(Client(ServiceNames.ModelFabric), http => RestClients.For<IModelFabricApi>(http), (api, auth) => api.Authorization = auth);
+
     public ISessionsApi Sessions => With(Client(ServiceNames.Sessions), http => RestClients.For<ISessionsApi>(http), (api, auth) => api.Authorization = auth);
 
     public IAuditApi Audit => With(Client(ServiceNames.Audit), http => RestClients.For<IAuditApi>(http), (api, auth) => api.Authorization = auth);

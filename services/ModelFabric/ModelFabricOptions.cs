@@ -41,6 +41,8 @@ public sealed record ModelFabricOptions
     public UpstreamOptions Upstream { get; init; } = new();
     public BudgetOptions Budgets { get; init; } = new();
     public RouterOptions Router { get; init; } = new();
+    public RecordOptions Records { get; init; } = new();
+    public PolicyOptions Policies { get; init; } = new();
 
     public sealed record ScriptOptions
     {
@@ -99,8 +101,35 @@ public sealed record ModelFabricOptions
         public TimeSpan CircuitOpen { get; init; } = TimeSpan.FromSeconds(15);
     }
 
+    public sealed record RecordOptions
+    {
+        /// <summary>Calls that end within this time share the commit of their records; a process that dies loses so much of its history.</summary>
+        public TimeSpan GatheredFor { get; init; } = TimeSpan.FromMilliseconds(5);
+
+        public int PerCommitMax { get; init; } = 64;
+
+        /// <summary>Texts that a policy has kept are forgotten after this.</summary>
+        public TimeSpan TextsKept { get; init; } = TimeSpan.FromDays(30);
+
+        /// <summary>A question or an answer larger than this is not kept.</summary>
+        public int TextBytesMax { get; init; } = 1024 * 1024;
+
+        /// <summary>With so many records waiting, because the store is away, no further call is begun.</summary>
+        public int WaitingMax { get; init; } = 10_000;
+    }
+
+    public sealed record PolicyOptions
+    {
+        public int PoliciesMax { get; init; } = 128;
+        public int HostsMax { get; init; } = 100;
+        public int RedactionsMax { get; init; } = 100;
+    }
+
     public sealed record BudgetOptions
     {
+        /// <summary>What stands on the counters of days that are over is forgotten after this; the sums of usage stay.</summary>
+        public TimeSpan CountersKept { get; init; } = TimeSpan.FromDays(90);
+
         public int BudgetsMax { get; init; } = 256;
 
         /// <summary>What is set aside for an answer whose request bounds it not.</summary>
@@ -161,6 +190,12 @@ public sealed record ModelFabricOptions
                 .. Rule(options.Router.CircuitCallsMin >= 2, $"Router:CircuitCallsMin must be at least 2 ({options.Router.CircuitCallsMin})"),
                 .. Rule(Half(options.Router.CircuitSampling) && Half(options.Router.CircuitOpen),
                     $"Router:CircuitSampling and CircuitOpen must lie between 0.5 s and a day ({options.Router.CircuitSampling}, {options.Router.CircuitOpen})"),
+                .. Rule(options.Records.GatheredFor >= TimeSpan.Zero && options.Records.GatheredFor <= TimeSpan.FromSeconds(1), $"Records:GatheredFor must lie between 0 and 1 s ({options.Records.GatheredFor})"),
+                .. Rule(options.Records.PerCommitMax is >= 1 and <= 100, $"Records:PerCommitMax must lie between 1 and 100 ({options.Records.PerCommitMax})"),
+                .. Positive("Records:WaitingMax", options.Records.WaitingMax),
+                .. Positive("Records:TextBytesMax", options.Records.TextBytesMax),
+                .. Positive("Policies:PoliciesMax", options.Policies.PoliciesMax),
+                .. Rule(options.Budgets.CountersKept > TimeSpan.FromDays(1) + u.CallDurationMax, $"Budgets:CountersKept must exceed a day and Upstream:CallDurationMax ({options.Budgets.CountersKept})"),
                 .. Positive("Budgets:AnswerTokensReserved", options.Budgets.AnswerTokensReserved),
                 .. Positive("Budgets:MediaTokensReserved", options.Budgets.MediaTokensReserved),
                 .. Rule(options.Budgets.ReservationsKept > u.CallDurationMax,

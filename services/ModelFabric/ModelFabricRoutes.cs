@@ -2,7 +2,9 @@ using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
+using AgentPlatform.ModelFabric.Exchanges;
 using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Policies;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Routing;
 using AgentPlatform.ModelFabric.Scripted;
@@ -39,11 +41,15 @@ public static class ModelFabricRoutes
         services.AddSingleton<ForwardCall>();
         services.AddSingleton<ModelRouter>();
         services.AddSingleton<HoldBudgets>();
+        services.AddSingleton<HoldPolicies>();
+        services.AddSingleton<AnswerFromRecords>();
         services.AddSingleton<TryProvider>();
         services.AddSingleton<ProviderHealth>();
         services.AddSingleton<PlanCall>();
+        services.AddSingleton<HedgeCandidates>();
         services.AddSingleton<TryCandidates>();
         services.AddSingleton<FabricTelemetry>();
+        services.AddSingleton<RecordCalls>().AddHostedService(static provider => provider.GetRequiredService<RecordCalls>());
         services.AddSingleton<AnswerCall>();
         services.AddSingleton<IStartupFilter, AcceptApiKeyHeader>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInCallersForm>();
@@ -54,12 +60,13 @@ public static class ModelFabricRoutes
     public static WebApplicationBuilder AddModelFabricStore(this WebApplicationBuilder builder)
     {
         builder.AddStoreAndBus(
-            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent), typeof(RouteEvent)), static (_, _) => { },
+            EventTypes.Of(typeof(ProviderEvent), typeof(ModelCallEvent), typeof(BudgetEvent), typeof(RouteEvent), typeof(PolicyEvent)), static (_, _) => { },
             EventProviderStore.Schema, EventModelCallLog.Schema, PostgresBudgetLedger.Schema);
         builder.Services.AddSingleton<IProviderStore, EventProviderStore>();
         builder.Services.AddSingleton<ISettingStore<Budget>>(services => Settings(services, BudgetStreams.Kind, static options => options.Budgets.BudgetsMax));
         builder.Services.AddSingleton<ISettingStore<Routing.Route>>(services => Settings(services, RouteStreams.Kind, static options => options.Router.RoutesMax));
-        builder.Services.AddSingleton<IBudgetLedger, PostgresBudgetLedger>();
+        builder.Services.AddSingleton<ISettingStore<CallPolicy>>(services => Settings(services, PolicyStreams.Kind, static options => options.Policies.PoliciesMax));
+        builder.Services.AddSingleton<PostgresBudgetLedger>().AddSingleton<IBudgetLedger>(services => services.GetRequiredService<PostgresBudgetLedger>());
         builder.Services.AddSingleton<EventModelCallLog>();
         builder.Services.AddSingleton<IModelCallLog>(services => services.GetRequiredService<EventModelCallLog>());
         builder.Services.AddHostedService<ForgetAnswers>();
@@ -86,6 +93,7 @@ public static class ModelFabricRoutes
         app.MapPost("/v1/embeddings", (HttpContext http, AnswerCall call) => call.Handle(http, EmbeddingsFormat.Instance)).RequireAuthorization(Access.Call);
         app.MapPost("/v1/audio/transcriptions", (HttpContext http, AnswerCall call) => call.Handle(http, TranscriptionsFormat.Instance)).RequireAuthorization(Access.Call);
         app.MapPost("/anthropic/v1/messages", (HttpContext http, AnswerCall call) => call.Handle(http, MessagesFormat.Instance)).RequireAuthorization(Access.Call);
+        app.MapPost("/anthropic/v1/messages/count_tokens", (HttpContext http, AnswerCall call) => call.Handle(http, CountMessagesFormat.Instance)).RequireAuthorization(Access.Call);
         app.MapPost("/v1/tokens/count", CountTokens.Handle).RequireAuthorization(Access.Call);
         app.MapGet("/v1/models", ListModels.InOpenAiForm).RequireAuthorization(Access.Call);
         app.MapGet("/anthropic/v1/models", ListModels.InAnthropicForm).RequireAuthorization(Access.Call);
@@ -103,12 +111,20 @@ public static class ModelFabricRoutes
         routes.MapDelete("{name}", ListRoutes.Remove).RequireAuthorization(Access.Own);
         routes.MapPost("explain", ExplainRoute.Handle).RequireAuthorization(Access.Operate);
         app.MapGet("/admin/calls", ListCalls.Handle).RequireAuthorization(Access.Operate);
+        app.MapGet("/admin/calls/{id:guid}/texts", ShowTexts.Handle).RequireAuthorization(Access.Own);
+        var policies = app.MapGroup("/admin/policies");
+        policies.MapGet("", ListPolicies.All).RequireAuthorization(Access.Operate);
+        policies.MapGet("{name}", ListPolicies.One).RequireAuthorization(Access.Operate);
+        policies.MapPut("{name}", PutPolicy.Handle).RequireAuthorization(Access.Own);
+        policies.MapDelete("{name}", ListPolicies.Remove).RequireAuthorization(Access.Own);
 
         var admin = app.MapGroup("/admin/providers");
         admin.MapGet("", ListProviders.All).RequireAuthorization(Access.Operate);
         admin.MapGet("{name}", ListProviders.One).RequireAuthorization(Access.Operate);
         admin.MapPut("{name}", PutProvider.Handle).RequireAuthorization(Access.Own);
         admin.MapPost("{name}/test", TestProvider.Handle).RequireAuthorization(Access.Operate);
+        admin.MapPut("{name}/keys/{principal}", PutPrincipalKey.Handle).RequireAuthorization(Access.Own);
+        admin.MapDelete("{name}/keys/{principal}", RemovePrincipalKey.Handle).RequireAuthorization(Access.Own);
         admin.MapDelete("{name}", RemoveProvider.Handle).RequireAuthorization(Access.Own);
         return app;
     }

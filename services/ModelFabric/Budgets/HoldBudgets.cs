@@ -21,7 +21,7 @@ public sealed record BudgetHold(Guid Attempt, ModelCall Call, ModelRoute Route, 
 }
 
 /// <summary>Sets aside, before a provider is asked, what its answer may cost at most; refuses when a budget has no room for it.</summary>
-public sealed class HoldBudgets(ISettingStore<Budget> budgets, IBudgetLedger ledger, IOptions<ModelFabricOptions> options, TimeProvider time)
+public sealed class HoldBudgets(ISettingStore<Budget> budgets, IBudgetLedger ledger, RecordCalls records, IOptions<ModelFabricOptions> options, TimeProvider time)
 {
     public async Task<BudgetHold> Reserve(ModelCall call, ModelRoute route, CallOrigin origin, CancellationToken ct)
     {
@@ -47,7 +47,14 @@ public sealed class HoldBudgets(ISettingStore<Budget> budgets, IBudgetLedger led
             var (input, output) = (call.Estimate.Value.Input, OutputMax(call));
             var money = price is null ? 0 : Math.Max(price.Cost(input, output), price.Cost(input, output, cacheWrite: input));
             var now = time.GetUtcNow();
-            var refusal = await ledger.Reserve(new Reservation(attempt, claims, input + output, money, now, now + options.Value.Budgets.ReservationsKept), ct);
+            var wanted = new Reservation(attempt, claims, input + output, money, now, now + options.Value.Budgets.ReservationsKept);
+            var refusal = await ledger.Reserve(wanted, ct);
+            if (refusal is not null && records.Count > 0)
+            {
+                // What this process has yet to settle may be less than it had set aside.
+                await records.Flush(ct);
+                refusal = await ledger.Reserve(wanted, ct);
+            }
             return refusal is null ? hold : throw Refused("budget_exhausted", Explain(refusal, input, output, money));
         }
         catch (Exception away) when (Transient.Is(away))

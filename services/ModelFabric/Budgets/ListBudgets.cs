@@ -1,3 +1,4 @@
+using AgentPlatform.ModelFabric.Calls;
 using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ServiceDefaults;
 
@@ -13,8 +14,10 @@ public static class ListBudgets
 
     public static async Task<IResult> All(ISettingStore<Budget> budgets, CancellationToken ct) => Results.Ok(new { budgets = await budgets.All(ct) });
 
-    public static async Task<IResult> One(string name, ISettingStore<Budget> budgets, IBudgetLedger ledger, TimeProvider time, CancellationToken ct) =>
-        (await budgets.All(ct)).FirstOrDefault(one => one.Name == name) is { } budget
-            ? Results.Ok(new BudgetView(budget, await ledger.Spent(name, CountersMax, time.GetUtcNow(), ct)))
-            : throw ProblemException.NotFound("budget", name.Length <= 100 ? name : name[..100]);
+    public static async Task<IResult> One(string name, ISettingStore<Budget> budgets, IBudgetLedger ledger, RecordCalls records, TimeProvider time, CancellationToken ct)
+    {
+        var budget = (await budgets.All(ct)).FirstOrDefault(one => one.Name == name) ?? throw ProblemException.NotFound("budget", name.Length <= 100 ? name : name[..100]);
+        await records.Flush(ct);
+        return Results.Ok(new BudgetView(budget, await ledger.Spent(name, CountersMax, time.GetUtcNow(), ct)));
+    }
 }

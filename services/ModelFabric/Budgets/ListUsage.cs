@@ -1,3 +1,4 @@
+using AgentPlatform.ModelFabric.Calls;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Budgets;
@@ -8,7 +9,7 @@ public static class ListUsage
     private const int DaysDefault = 30;
 
     public static async Task<IResult> Handle(
-        IBudgetLedger ledger, IOptions<ModelFabricOptions> options, TimeProvider time, CancellationToken ct, string? by = null, DateOnly? from = null, DateOnly? to = null)
+        IBudgetLedger ledger, RecordCalls records, IOptions<ModelFabricOptions> options, TimeProvider time, CancellationToken ct, string? by = null, DateOnly? from = null, DateOnly? to = null)
     {
         string[] columns = [.. (by ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct()];
         if (columns.Except(UsageQuery.Columns).FirstOrDefault() is { } unknown)
@@ -22,6 +23,7 @@ public static class ListUsage
             throw PutBudget.Refuse($"from must not be after to, nor more than {options.Value.Budgets.UsageDaysMax} days before it (ModelFabric:Budgets:UsageDaysMax).");
         }
         var max = options.Value.Budgets.UsageRowsMax;
+        await records.Flush(ct);
         var sums = await ledger.Sum(new UsageQuery(columns, first, last, max), ct);
         return Results.Ok(new { from = first, to = last, usage = sums, more = sums.Count == max });
     }

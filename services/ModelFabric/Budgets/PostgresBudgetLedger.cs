@@ -1,3 +1,4 @@
+using System.Globalization;
 using AgentPlatform.EventStore;
 using Npgsql;
 using NpgsqlTypes;
@@ -98,7 +99,7 @@ public sealed class PostgresBudgetLedger(PostgresEventStore store) : IBudgetLedg
         await using var connection = await store.Database.OpenConnectionAsync(ct);
         await using var transaction = await connection.BeginTransactionAsync(ct);
         await using var batch = new NpgsqlBatch(connection, transaction);
-        foreach (var statement in Statements(used))
+        foreach (var statement in Statements([used]))
         {
             batch.BatchCommands.Add(statement);
         }
@@ -106,41 +107,48 @@ public sealed class PostgresBudgetLedger(PostgresEventStore store) : IBudgetLedg
         await transaction.CommitAsync(ct);
     }
 
-    /// <summary>What settling does, for the transaction that stores the call's record: a record without its usage, or the other way round, never is.</summary>
-    public static IEnumerable<NpgsqlBatchCommand> Statements(Settlement used)
+    /// <summary>What settling does, for the transaction that stores the calls' records: a record without its usage, or the other way round, never is. Told twice it counts once.</summary>
+    public static IReadOnlyList<NpgsqlBatchCommand> Statements(IReadOnlyList<Settlement> settled)
     {
-        var usage = new NpgsqlBatchCommand(
+        if (settled.Count == 0)
+        {
+            return [];
+        }
+        var counted = settled.SelectMany(used => used.Counters.Select(counter => (Counter: counter, Used: used))).ToArray();
+        const string Usage =
             """
             insert into ap_model_usage (attempt, call_id, day, principal, run, provider, model, input_tokens, cached_tokens, output_tokens, money, estimated, failed)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+            select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (attempt) do nothing
+            """;
+        // Only for usage that is new: an entry told twice may have been added to its counter and removed meanwhile.
+        var usage = new NpgsqlBatchCommand(counted.Length == 0 ? Usage :
+            $"""
+            with fresh as ({Usage} returning attempt)
+            insert into ap_budget_entries (counter, attempt, tokens, money)
+            select e.* from unnest($14, $15, $16, $17) e (counter, attempt, tokens, money) join fresh on fresh.attempt = e.attempt
+            on conflict (counter, attempt) do update set tokens = excluded.tokens, money = excluded.money, expires_at = null
             """);
-        Add(usage.Parameters, used.Attempt);
-        Add(usage.Parameters, used.Call);
-        Add(usage.Parameters, DateOnly.FromDateTime(used.At.UtcDateTime));
-        Add(usage.Parameters, used.Principal);
-        Add(usage.Parameters, used.Run, NpgsqlDbType.Varchar);
-        Add(usage.Parameters, used.Provider);
-        Add(usage.Parameters, used.Model);
-        Add(usage.Parameters, used.Input);
-        Add(usage.Parameters, used.CacheRead);
-        Add(usage.Parameters, used.Output);
-        Add(usage.Parameters, used.Money, NpgsqlDbType.Numeric);
-        Add(usage.Parameters, used.Estimated);
-        Add(usage.Parameters, used.Failed);
-        yield return usage;
-        if (used.Counters.Count > 0)
+        Each(usage, settled, used => used.Attempt, NpgsqlDbType.Uuid);
+        Each(usage, settled, used => used.Call, NpgsqlDbType.Uuid);
+        Each(usage, settled, used => DateOnly.FromDateTime(used.At.UtcDateTime), NpgsqlDbType.Date);
+        Each(usage, settled, used => used.Principal, NpgsqlDbType.Varchar);
+        Each(usage, settled, used => used.Run, NpgsqlDbType.Varchar);
+        Each(usage, settled, used => used.Provider, NpgsqlDbType.Varchar);
+        Each(usage, settled, used => used.Model, NpgsqlDbType.Varchar);
+        Each(usage, settled, used => used.Input, NpgsqlDbType.Bigint);
+        Each(usage, settled, used => used.CacheRead, NpgsqlDbType.Bigint);
+        Each(usage, settled, used => used.Output, NpgsqlDbType.Bigint);
+        Each(usage, settled, used => used.Money, NpgsqlDbType.Numeric);
+        Each(usage, settled, used => used.Estimated, NpgsqlDbType.Boolean);
+        Each(usage, settled, used => used.Failed, NpgsqlDbType.Boolean);
+        if (counted.Length > 0)
         {
-            var entries = new NpgsqlBatchCommand(
-                """
-                insert into ap_budget_entries (counter, attempt, tokens, money) select c, $2, $3, $4 from unnest($1) c
-                on conflict (counter, attempt) do update set tokens = excluded.tokens, money = excluded.money, expires_at = null
-                """);
-            Add(entries.Parameters, used.Counters.ToArray());
-            Add(entries.Parameters, used.Attempt);
-            Add(entries.Parameters, used.Tokens);
-            Add(entries.Parameters, used.Money ?? 0m);
-            yield return entries;
+            Each(usage, counted, one => one.Counter, NpgsqlDbType.Varchar);
+            Each(usage, counted, one => one.Used.Attempt, NpgsqlDbType.Uuid);
+            Each(usage, counted, one => one.Used.Tokens, NpgsqlDbType.Bigint);
+            Each(usage, counted, one => one.Used.Money ?? 0m, NpgsqlDbType.Numeric);
         }
+        return [usage];
     }
 
     public async Task<IReadOnlyList<UsageSum>> Sum(UsageQuery query, CancellationToken ct)
@@ -174,6 +182,21 @@ public sealed class PostgresBudgetLedger(PostgresEventStore store) : IBudgetLedg
         return sums;
     }
 
+    /// <summary>Forgets counters of days before this one and what still stands on them; at most a bounded number in one go.</summary>
+    public async Task<int> Forget(DateTimeOffset before, CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand(
+            """
+            with old as (
+                select counter from ap_budget_counters
+                where split_part(counter, '|', 2) ~ '^\d{4}-\d{2}-\d{2}$' and split_part(counter, '|', 2) < $1 order by counter limit 1000 for update skip locked),
+            gone as (delete from ap_budget_entries e using old where e.counter = old.counter)
+            delete from ap_budget_counters k using old where k.counter = old.counter
+            """);
+        Add(command.Parameters, before.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
+        return await command.ExecuteNonQueryAsync(ct);
+    }
+
     public async Task<IReadOnlyList<Spending>> Spent(string budget, int max, DateTimeOffset now, CancellationToken ct)
     {
         await using var command = store.Database.CreateCommand(
@@ -195,13 +218,8 @@ public sealed class PostgresBudgetLedger(PostgresEventStore store) : IBudgetLedg
         return all;
     }
 
-    private static void Add(NpgsqlParameterCollection parameters, object? value, NpgsqlDbType? type = null)
-    {
-        var parameter = new NpgsqlParameter { Value = value ?? DBNull.Value };
-        if (type is { } known)
-        {
-            parameter.NpgsqlDbType = known;
-        }
-        parameters.Add(parameter);
-    }
+    private static void Add(NpgsqlParameterCollection parameters, object value) => parameters.Add(new NpgsqlParameter { Value = value });
+
+    private static void Each<TRow, T>(NpgsqlBatchCommand command, IReadOnlyList<TRow> rows, Func<TRow, T> of, NpgsqlDbType type) =>
+        command.Parameters.Add(new NpgsqlParameter<T[]> { TypedValue = [.. rows.Select(of)], NpgsqlDbType = NpgsqlDbType.Array | type });
 }

@@ -1,6 +1,9 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Exchanges;
 using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Policies;
 using AgentPlatform.ModelFabric.Routing;
 using AgentPlatform.ModelFabric.Telemetry;
 using AgentPlatform.ModelFabric.Tokens;
@@ -14,7 +17,7 @@ namespace AgentPlatform.ModelFabric.Calls;
 /// however it ends.
 /// </summary>
 public sealed partial class AnswerCall(
-    PlanCall router, TryCandidates candidates, IModelCallLog calls, CallsInFlight inFlight, FabricTelemetry telemetry,
+    PlanCall router, TryCandidates candidates, IModelCallLog calls, RecordCalls records, HoldPolicies policies, CallsInFlight inFlight, FabricTelemetry telemetry,
     IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<AnswerCall> logger)
 {
     private const string JsonType = "application/json";
@@ -24,6 +27,7 @@ public sealed partial class AnswerCall(
     public async Task Handle(HttpContext http, WireFormat format)
     {
         var ct = http.RequestAborted;
+        records.Admit();
         var origin = CallHeaders.Origin(http);
         var workspace = CallHeaders.Workspace(http.Request);
         var request = format.Scan(await ReadBody.From(http, options.Value.RequestBytesMax, ct), http.Request.ContentType) with { Headers = CallHeaders.Passed(http.Request, format) };
@@ -42,17 +46,56 @@ public sealed partial class AnswerCall(
             return;
         }
 
-        var call = new ModelCall(id, request, plan.Candidates[0].Model, workspace, now, estimate);
+        var call = new ModelCall(id, request, plan.Candidates[0].Model, workspace, origin.Principal, now, estimate);
         http.Response.Headers[CallHeaders.Call] = http.Response.Headers[format.RequestIdHeader] = call.Id.ToString();
-        await Answer(http, call, plan, origin, requestHash, repeatable, ct);
+        var wish = await Wish(call, ct);
+        if (wish.CachedFor is { } fresh && await calls.FindTexts(wish.Key, now - fresh, ct) is { } known)
+        {
+            await GiveAgain(http, call, plan.Candidates[0], known, origin, requestHash, ct);
+            return;
+        }
+        await Answer(http, call, plan, origin, requestHash, repeatable, wish, ct);
     }
 
-    private async Task Answer(HttpContext http, ModelCall call, CallPlan plan, CallOrigin origin, string requestHash, bool repeatable, CancellationToken ct)
+    /// <summary>What policies want of the texts of this call.</summary>
+    private async Task<TextsWanted> Wish(ModelCall call, CancellationToken ct)
+    {
+        var fitting = await policies.Of(call.Principal, call.Request.Model, ct);
+        if (!fitting.Any(policy => policy.KeepTexts || policy.CacheSeconds is not null) || call.Request.Body.Length > options.Value.Records.TextBytesMax)
+        {
+            return TextsWanted.None;
+        }
+        // Of several bounds on the age of an answer the strictest holds.
+        var cached = fitting.Min(policy => policy.CacheSeconds) is { } seconds && call.Request.Format.AnswersJson ? (TimeSpan?)TimeSpan.FromSeconds(seconds) : null;
+        return new TextsWanted(KeptTexts.KeyOf(call.Principal, call.Request, call.Request.Model), fitting.Any(policy => policy.KeepTexts), cached);
+    }
+
+    /// <summary>The same request again, while a policy lets its answer stand: nobody is asked, nothing is spent, and it is a call like any other.</summary>
+    private async Task GiveAgain(HttpContext http, ModelCall call, ModelRoute route, KeptTexts known, CallOrigin origin, string requestHash, CancellationToken ct)
+    {
+        http.Response.Headers[CallHeaders.Cache] = "hit";
+        records.Add(new CallEntry(call.Id, new ModelCallRecord
+        {
+            Id = call.Id, Model = call.Request.Model, Provider = route.Provider, Origin = origin, Streaming = call.Request.Stream, StartedAt = call.At, TotalMilliseconds = 0,
+            Status = StatusCodes.Status200OK, RequestSha256 = requestHash, ResponseSha256 = Convert.ToHexStringLower(SHA256.HashData(known.Answer.Span)), CachedFrom = known.Call, Trace = Activity.Current?.TraceId.ToString(),
+        }, Settlement: null));
+        await SendWhole(http, known.Answer, known.ContentType, ct);
+    }
+
+    private readonly record struct TextsWanted(string Key, bool Keeps, TimeSpan? CachedFor)
+    {
+        public static readonly TextsWanted None = new("", Keeps: false, CachedFor: null);
+
+        public bool Any => Keeps || CachedFor is not null;
+    }
+
+    private async Task Answer(HttpContext http, ModelCall call, CallPlan plan, CallOrigin origin, string requestHash, bool repeatable, TextsWanted wish, CancellationToken ct)
     {
         var (startedAt, started) = (time.GetUtcNow(), time.GetTimestamp());
         using var activity = FabricTelemetry.Start(plan.Candidates[0], call.Request.Format.Operation, origin);
-        using var outcome = await candidates.Run(http, call, plan, origin, started, ct);
+        using var outcome = await candidates.Run(http, call, plan, origin, started, wish.Any ? options.Value.Records.TextBytesMax : 0, ct);
         var (attempt, sink, failure, route) = (outcome.Attempt, outcome.Sink, outcome.Attempt.Failure, outcome.Attempt.Route);
+        var texts = failure is null && sink.Observed.ErrorInAnswer is null ? Texts(call, sink, wish) : null;
         var record = new ModelCallRecord
         {
             Id = call.Id,
@@ -70,36 +113,52 @@ public sealed partial class AnswerCall(
             Cost = attempt.Settlement?.Money,
             UpstreamModel = plan.Route is null ? null : route.Model,
             Before = outcome.Before.Count == 0 ? null : [.. outcome.Before],
+            Host = route.IsLocal ? null : route.Entry!.BaseUrl.IdnHost,
+            Redactions = sink.Observed.Redactions,
+            TextsKept = texts?.Request is not null,
+            Trace = Activity.Current?.TraceId.ToString(),
             RequestSha256 = requestHash,
             ResponseSha256 = sink.Sha256,
             ErrorClass = failure?.ErrorClass ?? sink.Observed.ErrorInAnswer,
         };
         telemetry.End(activity, route, call.Request.Format.Operation, record);
 
-        if (failure is not null)
-        {
-            CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
-            await Store(record, attempt.Settlement, answer: null, required: false);
-            await Tell(http, sink, failure, ct);
-        }
-        else if (sink.Answer is { } answer)
+        if (repeatable && failure is null && sink.Answer is { } answer && answer.Length <= options.Value.RecordedAnswerBytesMax)
         {
             // A repeatable answer is recorded before the client sees it: whoever asks again must be told the same.
-            var recorded = repeatable && answer.Length <= options.Value.RecordedAnswerBytesMax ? await Store(record, attempt.Settlement, answer, required: true) : null;
+            var recorded = await StoreRepeatable(record, attempt.Settlement, answer);
             if (recorded is not null && recorded.RequestSha256 != requestHash)
             {
                 throw OtherRequest();
             }
-            await SendWhole(http, recorded?.Body ?? answer, sink.ContentType, ct);
-            if (!repeatable || answer.Length > options.Value.RecordedAnswerBytesMax)
+            if (texts is not null)
             {
-                await Store(record, attempt.Settlement, answer: null, required: false);
+                records.Add(new CallEntry(call.Id, Record: null, Settlement: null, texts));
             }
+            await SendWhole(http, recorded?.Body ?? answer, sink.ContentType, ct);
+            return;
         }
-        else
+        // Before the client is told: it may leave, and its call is recorded all the same.
+        records.Add(new CallEntry(call.Id, record, attempt.Settlement, texts));
+        if (failure is not null)
         {
-            await Store(record, attempt.Settlement, answer: null, required: false);
+            CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
+            await Tell(http, sink, failure, ct);
         }
+        else if (sink.Answer is { } whole)
+        {
+            await SendWhole(http, whole, sink.ContentType, ct);
+        }
+    }
+
+    private KeptTexts? Texts(ModelCall call, AnswerSink sink, TextsWanted wish)
+    {
+        if (!wish.Any || sink.Kept is not { } answer)
+        {
+            return null;
+        }
+        var until = wish.Keeps ? options.Value.Records.TextsKept : wish.CachedFor!.Value;
+        return new KeptTexts(call.Id, wish.Key, sink.Streaming ? AnswerSink.EventStream : sink.ContentType, wish.Keeps ? (ReadOnlyMemory<byte>?)call.Request.Body : null, answer, call.At, call.At + until);
     }
 
     private static async Task Tell(HttpContext http, AnswerSink sink, ModelCallException failure, CancellationToken ct)
@@ -118,7 +177,7 @@ public sealed partial class AnswerCall(
         }
     }
 
-    private async Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, bool required)
+    private async Task<RecordedAnswer?> StoreRepeatable(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte> answer)
     {
         // Not the request's token: a call whose client has gone is recorded all the same.
         using var patience = new CancellationTokenSource(RecordDurationMax, time);
@@ -128,10 +187,9 @@ public sealed partial class AnswerCall(
         }
         catch (Exception lost) when (lost is not OutOfMemoryException)
         {
-            RecordLost(lost, record.Id);
-            return required
-                ? throw ModelCallException.Upstream("store_unavailable", "The answer could not be recorded, so it could not be repeated. Ask again.", StatusCodes.Status503ServiceUnavailable, lost)
-                : null;
+            NotRepeatable(lost, record.Id);
+            records.Add(new CallEntry(record.Id, record, settlement));
+            throw ModelCallException.Upstream("store_unavailable", "The answer could not be recorded, so it could not be repeated. Ask again.", StatusCodes.Status503ServiceUnavailable, lost);
         }
     }
 

@@ -16,6 +16,9 @@ public static class CallHeaders
     /// <summary>On an answer that was recorded before: <c>true</c>.</summary>
     public const string Replayed = "x-agentplatform-replayed";
 
+    /// <summary>On an answer that was given before to the same request, and is given again by policy: <c>hit</c>.</summary>
+    public const string Cache = "x-agentplatform-cache";
+
     /// <summary>On an answer: hints of the request, such as where to cache, that the provider's format has no place for.</summary>
     public const string NotCarried = "x-agentplatform-not-carried";
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Exchanges;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ServiceDefaults.Vault;
 using Npgsql;
@@ -25,10 +26,22 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
             answered_at timestamptz not null
         );
         create index if not exists ap_model_answers_by_age on ap_model_answers (answered_at);
+        create table if not exists ap_model_texts (
+            call_id uuid primary key,
+            key_hash varchar not null,
+            content_type varchar not null,
+            request bytea,
+            answer bytea not null,
+            kept_at timestamptz not null,
+            until timestamptz not null
+        );
+        create index if not exists ap_model_texts_by_key on ap_model_texts (key_hash, kept_at);
+        create index if not exists ap_model_texts_by_end on ap_model_texts (until);
         """;
 
     private const string Stream = "model-call-";
     private readonly KeyVault _vault = new(master.Key, "modelfabric/answers/1");
+    private readonly KeyVault _texts = new(master.Key, "modelfabric/texts/1");
 
     public async Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct)
     {
@@ -61,6 +74,10 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
         }
     }
 
+    /// <summary>One unit of work for each run, because that is what events are found by; the units share their commit.</summary>
+    public Task StoreAll(IReadOnlyList<CallEntry> entries, CancellationToken ct) =>
+        Task.WhenAll(entries.GroupBy(entry => entry.Record?.Origin.Run).Select(run => SaveAll(run.Key, [.. run], ct)));
+
     public async Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct)
     {
         await using var command = store.Database.CreateCommand("select data from mt_events where type = 'model-called.1' order by seq_id desc limit $1");
@@ -74,6 +91,56 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
         return records;
     }
 
+    public Task<KeptTexts?> FindTexts(string key, DateTimeOffset since, CancellationToken ct) =>
+        ReadTexts("key_hash = $1 and kept_at >= $2 order by kept_at desc limit 1", ct, key, since == DateTimeOffset.MinValue ? DateTimeOffset.UnixEpoch : since.ToUniversalTime());
+
+    public Task<KeptTexts?> Texts(Guid call, CancellationToken ct) => ReadTexts("call_id = $1", ct, call);
+
+    /// <summary>Forgets texts whose time is over; at most a bounded number in one go.</summary>
+    public async Task<int> ForgetTexts(DateTimeOffset now, CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand("delete from ap_model_texts where call_id in (select call_id from ap_model_texts where until < $1 order by until limit 1000)");
+        command.Parameters.Add(new() { Value = now.ToUniversalTime() });
+        return await command.ExecuteNonQueryAsync(ct);
+    }
+
+    private async Task<KeptTexts?> ReadTexts(string which, CancellationToken ct, params object[] values)
+    {
+        if (_texts.IsLocked)
+        {
+            return null;
+        }
+        await using var command = store.Database.CreateCommand($"select call_id, key_hash, content_type, request, answer, kept_at, until from ap_model_texts where {which}");
+        foreach (var value in values)
+        {
+            command.Parameters.Add(new() { Value = value });
+        }
+        await using var reader = await command.ExecuteReaderAsync(ct);
+        if (!await reader.ReadAsync(ct))
+        {
+            return null;
+        }
+        var call = reader.GetGuid(0);
+        return new KeptTexts(call, reader.GetString(1), reader.GetString(2),
+            await reader.IsDBNullAsync(3, ct) ? null : (ReadOnlyMemory<byte>?)_texts.OpenBytes(reader.GetFieldValue<byte[]>(3), $"request {call}"),
+            _texts.OpenBytes(reader.GetFieldValue<byte[]>(4), $"answer {call}"), reader.GetFieldValue<DateTimeOffset>(5), reader.GetFieldValue<DateTimeOffset>(6));
+    }
+
+    private NpgsqlBatchCommand KeepTexts(KeptTexts texts) =>
+        new("insert into ap_model_texts (call_id, key_hash, content_type, request, answer, kept_at, until) values ($1, $2, $3, $4, $5, $6, $7) on conflict (call_id) do nothing")
+        {
+            Parameters =
+            {
+                new() { Value = texts.Call },
+                new() { Value = texts.Key },
+                new() { Value = texts.ContentType },
+                new() { Value = texts.Request is { } request ? _texts.SealBytes(request.Span, $"request {texts.Call}") : DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea },
+                new() { Value = _texts.SealBytes(texts.Answer.Span, $"answer {texts.Call}") },
+                new() { Value = texts.At.ToUniversalTime() },
+                new() { Value = texts.Until.ToUniversalTime() },
+            },
+        };
+
     /// <summary>Forgets answers older than this; at most a bounded number in one go.</summary>
     public async Task<int> Forget(DateTimeOffset before, CancellationToken ct)
     {
@@ -83,12 +150,34 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
         return await command.ExecuteNonQueryAsync(ct);
     }
 
+    private async Task SaveAll(string? run, CallEntry[] entries, CancellationToken ct)
+    {
+        var session = store.Open();
+        session.CorrelationId = run;
+        foreach (var entry in entries)
+        {
+            if (entry.Record is { } record)
+            {
+                session.StartStream(Stream + record.Id, ModelCallEvent.ModelCalled.Of(record));
+            }
+        }
+        foreach (var statement in PostgresBudgetLedger.Statements([.. entries.Select(entry => entry.Settlement).OfType<Settlement>()]))
+        {
+            session.Enlist(statement);
+        }
+        foreach (var texts in _texts.IsLocked ? [] : entries.Select(entry => entry.Texts).OfType<KeptTexts>())
+        {
+            session.Enlist(KeepTexts(texts));
+        }
+        await session.SaveChanges(ct);
+    }
+
     private async Task Save(ModelCallRecord record, Settlement? settlement, NpgsqlBatchCommand? more, CancellationToken ct)
     {
         var session = store.Open();
         session.CorrelationId = record.Origin.Run;
         session.StartStream(Stream + record.Id, ModelCallEvent.ModelCalled.Of(record));
-        foreach (var statement in settlement is null ? [] : PostgresBudgetLedger.Statements(settlement))
+        foreach (var statement in PostgresBudgetLedger.Statements(settlement is null ? [] : [settlement]))
         {
             session.Enlist(statement);
         }

@@ -1,10 +1,11 @@
 using AgentPlatform.Messaging;
+using AgentPlatform.ModelFabric.Budgets;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Calls;
 
 /// <summary>Deletes recorded answers once no caller can sensibly repeat their request.</summary>
-public sealed partial class ForgetAnswers(EventModelCallLog calls, IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<ForgetAnswers> log) : BackgroundService
+public sealed partial class ForgetAnswers(EventModelCallLog calls, PostgresBudgetLedger ledger, IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<ForgetAnswers> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromMinutes(10);
 
@@ -15,6 +16,9 @@ public sealed partial class ForgetAnswers(EventModelCallLog calls, IOptions<Mode
         {
             try
             {
+                while (await calls.ForgetTexts(time.GetUtcNow(), stoppingToken) > 0 || await ledger.Forget(time.GetUtcNow() - options.Value.Budgets.CountersKept, stoppingToken) > 0)
+                {
+                }
                 while (await calls.Forget(time.GetUtcNow() - options.Value.AnswersKept, stoppingToken) > 0)
                 {
                 }

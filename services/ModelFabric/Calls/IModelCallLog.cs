@@ -1,6 +1,14 @@
 using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Exchanges;
 
 namespace AgentPlatform.ModelFabric.Calls;
+
+/// <summary>What is to be stored of a call whose answer is out.</summary>
+/// <param name="Id">The call.</param>
+/// <param name="Record">Null when only what it used is to be counted.</param>
+/// <param name="Settlement">What it used, settled together with the record; null when no provider was asked.</param>
+/// <param name="Texts">Question and answer, where a policy has them kept.</param>
+public sealed record CallEntry(Guid Id, ModelCallRecord? Record, Settlement? Settlement, KeptTexts? Texts = null);
 
 /// <summary>One record per call, and the answers of calls that carried an Idempotency-Key.</summary>
 public interface IModelCallLog
@@ -18,6 +26,15 @@ public interface IModelCallLog
     /// <param name="answer">The answer to keep for repetition.</param>
     /// <param name="ct">Cancels the write.</param>
     Task<RecordedAnswer?> Store(ModelCallRecord record, Settlement? settlement, ReadOnlyMemory<byte>? answer, CancellationToken ct);
+
+    /// <summary>Stores many, all or none; told twice it refuses and changes nothing.</summary>
+    Task StoreAll(IReadOnlyList<CallEntry> entries, CancellationToken ct);
+
+    /// <summary>The latest texts kept under this key that are not older than this.</summary>
+    Task<KeptTexts?> FindTexts(string key, DateTimeOffset since, CancellationToken ct);
+
+    /// <summary>The texts kept of a call.</summary>
+    Task<KeptTexts?> Texts(Guid call, CancellationToken ct);
 
     /// <summary>The latest records, newest first.</summary>
     Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct);

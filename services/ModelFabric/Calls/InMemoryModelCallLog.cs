@@ -1,4 +1,5 @@
 using AgentPlatform.ModelFabric.Budgets;
+using AgentPlatform.ModelFabric.Exchanges;
 
 namespace AgentPlatform.ModelFabric.Calls;
 
@@ -7,6 +8,7 @@ public sealed class InMemoryModelCallLog(IBudgetLedger ledger, int recordsMax = 
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<ModelCallRecord> _records = new();
+    private readonly List<KeptTexts> _texts = [];
     private readonly Dictionary<(string Principal, string Key), RecordedAnswer> _answers = [];
 
     public Task<RecordedAnswer?> Find(string principal, string idempotencyKey, CancellationToken ct)
@@ -42,6 +44,44 @@ public sealed class InMemoryModelCallLog(IBudgetLedger ledger, int recordsMax = 
             }
             var mine = new RecordedAnswer(record.Id, record.RequestSha256, body);
             return _answers.TryAdd((record.Origin.Principal, key), mine) ? null : _answers[(record.Origin.Principal, key)];
+        }
+    }
+
+    public async Task StoreAll(IReadOnlyList<CallEntry> entries, CancellationToken ct)
+    {
+        foreach (var entry in entries)
+        {
+            if (entry.Record is { } record)
+            {
+                await Store(record, entry.Settlement, answer: null, ct);
+            }
+            else if (entry.Settlement is { } settlement)
+            {
+                await ledger.Settle(settlement, ct);
+            }
+            if (entry.Texts is { } texts)
+            {
+                lock (_gate)
+                {
+                    _texts.Add(texts);
+                }
+            }
+        }
+    }
+
+    public Task<KeptTexts?> FindTexts(string key, DateTimeOffset since, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(_texts.Where(texts => texts.Key == key && texts.At >= since).MaxBy(texts => texts.At));
+        }
+    }
+
+    public Task<KeptTexts?> Texts(Guid call, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(_texts.Find(texts => texts.Call == call));
         }
     }
 

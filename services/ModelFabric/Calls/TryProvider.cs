@@ -1,7 +1,9 @@
 using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Models;
+using AgentPlatform.ModelFabric.Policies;
 using AgentPlatform.ModelFabric.Routing;
 using AgentPlatform.ModelFabric.Wire;
+using AgentPlatform.ModelFabric.Wire.Messages;
 
 namespace AgentPlatform.ModelFabric.Calls;
 
@@ -12,14 +14,14 @@ namespace AgentPlatform.ModelFabric.Calls;
 public sealed record Attempt(ModelRoute Route, ModelCallException? Failure, TokenUsage? Usage, Settlement? Settlement);
 
 /// <summary>One attempt: set aside what it may cost, ask, and reckon what it did cost. It never throws; every way it can end is an <see cref="Attempt"/>.</summary>
-public sealed partial class TryProvider(HoldBudgets budgets, ProviderHealth health, TimeProvider time, ILogger<TryProvider> logger)
+public sealed partial class TryProvider(HoldBudgets budgets, HoldPolicies policies, ProviderHealth health, TimeProvider time, ILogger<TryProvider> logger)
 {
     public const int ClientClosedRequest = 499;
 
     /// <summary>Ends after which nobody knows whether the provider read the question, and bills it.</summary>
     private static readonly HashSet<string> MayCost =
     [
-        "client_closed", "upstream_timeout", "call_too_long", "upstream_disconnected", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
+        "client_closed", HedgeCandidates.Overtaken, "upstream_timeout", "call_too_long", "upstream_disconnected", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
         "upstream_answer_too_large", "upstream_echoed_key", "answer_not_carried", "error_in_stream", "internal_error",
     ];
 
@@ -30,9 +32,10 @@ public sealed partial class TryProvider(HoldBudgets budgets, ProviderHealth heal
         BudgetHold? hold = null;
         var failure = await Caught(call, async () =>
         {
+            var guarded = await policies.Guard(call, route, origin.Principal, sink.Observed, ct);
             using var place = await health.Enter(route, origin.Principal, ct);
             hold = await budgets.Reserve(call, route, origin, ct);
-            await health.Ask(route, token => Ask(call, route, sink, firstTokenWithin, token), ct);
+            await health.Ask(route, token => Ask(guarded, route, sink, firstTokenWithin, token), ct);
         }, ct);
         if (hold is null)
         {
@@ -46,6 +49,11 @@ public sealed partial class TryProvider(HoldBudgets budgets, ProviderHealth heal
 
     private async Task Ask(ModelCall call, ModelRoute route, AnswerSink sink, TimeSpan? within, CancellationToken ct)
     {
+        if (call.Request.Format is CountMessagesFormat && route.Entry?.Dialect.Speaks.Contains(call.Request.Format.Name) != true)
+        {
+            sink.Whole(CountMessagesFormat.Answer(call.Estimate.Value.Input));
+            return;
+        }
         if (within is not { } patience)
         {
             await route.Answer(call, sink, ct);

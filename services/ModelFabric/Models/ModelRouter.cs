@@ -1,3 +1,4 @@
+using AgentPlatform.ModelFabric.Exchanges;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Scripted;
 using AgentPlatform.ModelFabric.Settings;
@@ -11,9 +12,10 @@ namespace AgentPlatform.ModelFabric.Models;
 /// <summary>A call on its way to a provider.</summary>
 /// <param name="Model">The model's name at the provider, without the provider's own.</param>
 /// <param name="Workspace">The run's workspace, whose scripts come first.</param>
+/// <param name="Principal">Who asks.</param>
 /// <param name="At">When it was asked for.</param>
 /// <param name="Estimate">Made when a budget, a route or a silent provider asks for it.</param>
-public sealed record ModelCall(Guid Id, CallRequest Request, string Model, Guid? Workspace, DateTimeOffset At, Lazy<RequestEstimate> Estimate)
+public sealed record ModelCall(Guid Id, CallRequest Request, string Model, Guid? Workspace, string Principal, DateTimeOffset At, Lazy<RequestEstimate> Estimate)
 {
     /// <summary>What every answer of ours that is put together here begins with.</summary>
     public AnswerHead Head => new(Id, Request.Model, At, Request.IncludeUsage);
@@ -22,7 +24,7 @@ public sealed record ModelCall(Guid Id, CallRequest Request, string Model, Guid?
 /// <summary>Where a model id leads.</summary>
 public sealed record ModelRoute(string Provider, string Kind, string Model, Func<ModelCall, AnswerSink, CancellationToken, Task> Answer)
 {
-    /// <summary>Null for the scripted provider, which is built in.</summary>
+    /// <summary>Null for the scripted provider and the replay, which are built in.</summary>
     public ProviderEntry? Entry { get; init; }
 
     public ModelCard? Card => Entry?.Card(Model);
@@ -34,7 +36,7 @@ public sealed record ModelRoute(string Provider, string Kind, string Model, Func
 public sealed record ModelListing(string Id, string OwnedBy);
 
 /// <summary>Finds the provider of a model id, <c>provider/model</c>; the model's part may itself contain slashes.</summary>
-public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts, AnswerFromScript scripted, ForwardCall forward, ISettingStore<Routing.Route> routes, IOptions<ModelFabricOptions> options)
+public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts, AnswerFromScript scripted, AnswerFromRecords recorded, ForwardCall forward, ISettingStore<Routing.Route> routes, IOptions<ModelFabricOptions> options)
 {
     /// <summary>Who owns a route in the lists of models.</summary>
     public const string RouteOwner = "route";
@@ -53,6 +55,10 @@ public sealed class ModelRouter(ProviderCatalog providers, ScriptLibrary scripts
                 {
                     return new ModelRoute(provider, ProviderKind.Scripted, model, scripted.Answer);
                 }
+            }
+            else if (provider == ProviderKind.Replay)
+            {
+                return new ModelRoute(provider, ProviderKind.Replay, model, recorded.Answer);
             }
             else if (await providers.Find(provider, ct) is { } entry && (entry.Models.Count == 0 || entry.Models.Contains(model)))
             {

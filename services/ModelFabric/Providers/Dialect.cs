@@ -65,7 +65,7 @@ public static class Presets
         new("llamacpp", ProviderKind.OpenAi, "http://localhost:8080/v1") { Speaks = ChatOnly },
         new("vllm", ProviderKind.OpenAi, "http://localhost:8000/v1") { Speaks = ChatAndResponses },
         new("sglang", ProviderKind.OpenAi, "http://localhost:30000/v1") { Speaks = ChatOnly },
-        new("anthropic", ProviderKind.Anthropic, "https://api.anthropic.com/v1") { Speaks = ["messages"], KeyHeader = "x-api-key" },
+        new("anthropic", ProviderKind.Anthropic, "https://api.anthropic.com/v1") { Speaks = ["messages", "count_tokens"], KeyHeader = "x-api-key" },
         new("gemini", ProviderKind.Gemini, "https://generativelanguage.googleapis.com/v1beta") { Speaks = ["gemini"], KeyHeader = "x-goog-api-key" },
     ];
 }

@@ -14,7 +14,11 @@ namespace AgentPlatform.ModelFabric.Providers;
 /// </summary>
 public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time) : IProviderStore
 {
-    public const string Schema = "create table if not exists ap_provider_keys (name varchar not null primary key, sealed varchar not null);";
+    public const string Schema =
+        """
+        create table if not exists ap_provider_keys (name varchar not null primary key, sealed varchar not null);
+        create table if not exists ap_principal_keys (provider varchar not null, principal varchar not null, sealed varchar not null, primary key (provider, principal));
+        """;
 
     private sealed record Remembered(IReadOnlyList<ProviderEntry> Entries, long At);
 
@@ -30,7 +34,8 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
         // One statement: a key sealed for one origin must not be read together with the settings of another.
         await using var command = store.Database.CreateCommand(
             """
-            select v.data, k.sealed from ap_views v left join ap_provider_keys k on k.name = v.id
+            select v.data, k.sealed, (select json_object_agg(p.principal, p.sealed)::text from ap_principal_keys p where p.provider = v.id)
+            from ap_views v left join ap_provider_keys k on k.name = v.id
             where v.kind = $1 and v.tag = $2 order by v.sort limit $3
             """);
         command.Parameters.Add(new() { Value = ProviderState.ViewKind });
@@ -46,6 +51,8 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
             {
                 Cards = present.Cards ?? [],
                 ConcurrentCallsMax = present.ConcurrentCallsMax,
+                PrincipalKeys = await reader.IsDBNullAsync(2, ct) ? new Dictionary<string, PrincipalKey>() : JsonSerializer.Deserialize<Dictionary<string, string>>(reader.GetString(2))!
+                    .ToDictionary(key => key.Key, key => new PrincipalKey(key.Value, present.PrincipalKeys?.GetValueOrDefault(key.Key) ?? "")),
             });
         }
         Volatile.Write(ref _remembered, new Remembered(entries, at));
@@ -68,13 +75,29 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
         Volatile.Write(ref _remembered, null);
     }
 
+    public async Task SetKey(string provider, string principal, PrincipalKey? key, string by, CancellationToken ct)
+    {
+        await writer.Write(
+            ProviderState.Stream, provider,
+            state => (state is ProviderState.Present ? [key is null ? new ProviderEvent.PrincipalKeyRemoved(provider, principal, by) : new ProviderEvent.PrincipalKeySet(provider, principal, key.Fingerprint, by)] : [], []),
+            session => session.Enlist(key is null
+                ? Statement("delete from ap_principal_keys where provider = $1 and principal = $2", provider, principal)
+                : Statement("insert into ap_principal_keys (provider, principal, sealed) values ($1, $2, $3) on conflict (provider, principal) do update set sealed = excluded.sealed", provider, principal, key.Sealed)),
+            ct);
+        Volatile.Write(ref _remembered, null);
+    }
+
     public async Task<bool> Remove(string name, string by, CancellationToken ct)
     {
         var existed = false;
         await writer.Write(
             ProviderState.Stream, name,
             state => ((existed = state is ProviderState.Present) ? [new ProviderEvent.ProviderRemoved(name, by)] : [], []),
-            session => session.Enlist(Statement("delete from ap_provider_keys where name = $1", name)),
+            session =>
+            {
+                session.Enlist(Statement("delete from ap_provider_keys where name = $1", name));
+                session.Enlist(Statement("delete from ap_principal_keys where provider = $1", name));
+            },
             ct);
         Volatile.Write(ref _remembered, null);
         return existed;

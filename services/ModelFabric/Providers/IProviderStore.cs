@@ -11,6 +11,9 @@ public interface IProviderStore
     /// <param name="ct">Cancels the write.</param>
     Task Set(ProviderEntry entry, string by, CancellationToken ct);
 
+    /// <summary>Gives a principal a key of its own at a provider that is there, or takes it away.</summary>
+    Task SetKey(string provider, string principal, PrincipalKey? key, string by, CancellationToken ct);
+
     /// <summary>False when there was none of that name.</summary>
     Task<bool> Remove(string name, string by, CancellationToken ct);
 }
@@ -33,7 +36,25 @@ public sealed class InMemoryProviderStore : IProviderStore
     {
         lock (_gate)
         {
-            _entries[entry.Name] = entry;
+            _entries[entry.Name] = entry with { PrincipalKeys = _entries.GetValueOrDefault(entry.Name)?.PrincipalKeys ?? entry.PrincipalKeys };
+        }
+        return Task.CompletedTask;
+    }
+
+    public Task SetKey(string provider, string principal, PrincipalKey? key, string by, CancellationToken ct)
+    {
+        lock (_gate)
+        {
+            var keys = new Dictionary<string, PrincipalKey>(_entries[provider].PrincipalKeys);
+            if (key is null)
+            {
+                keys.Remove(principal);
+            }
+            else
+            {
+                keys[principal] = key;
+            }
+            _entries[provider] = _entries[provider] with { PrincipalKeys = keys };
         }
         return Task.CompletedTask;
     }

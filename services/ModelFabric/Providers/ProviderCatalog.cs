@@ -29,9 +29,9 @@ public sealed class ProviderCatalog
     private static ProviderEntry Configured(string name, ModelFabricOptions.ConfiguredProvider settings)
     {
         InvalidOperationException Wrong(string why) => new($"{ModelFabricOptions.Section}:Providers:{name}: {why}");
-        if (!ProviderEntry.NamePattern().IsMatch(name) || name == ProviderKind.Scripted)
+        if (!ProviderEntry.NamePattern().IsMatch(name) || ProviderKind.IsBuiltIn(name))
         {
-            throw Wrong($"a provider's name is lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}'.");
+            throw Wrong($"a provider's name is lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}' or '{ProviderKind.Replay}'.");
         }
         var preset = settings.Preset is { Length: > 0 } known ? known : null;
         var dialect = Dialect.Find(settings.Kind is { Length: > 0 } kind ? kind : preset is null ? ProviderKind.OpenAi : null, preset)

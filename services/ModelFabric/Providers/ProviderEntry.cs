@@ -12,6 +12,11 @@ public static class ProviderKind
 
     /// <summary>Answers from a file; built in, not a provider that can be added.</summary>
     public const string Scripted = "scripted";
+
+    /// <summary>Answers from what was recorded; built in too.</summary>
+    public const string Replay = "replay";
+
+    public static bool IsBuiltIn(string name) => name is Scripted or Replay;
 }
 
 /// <summary>A provider that calls can go to.</summary>
@@ -31,6 +36,9 @@ public sealed partial record ProviderEntry(
     /// <summary>How many calls it bears at the same time; null for the platform's own bound.</summary>
     public int? ConcurrentCallsMax { get; init; }
 
+    /// <summary>Keys of principals who do not use the provider's own.</summary>
+    public IReadOnlyDictionary<string, PrincipalKey> PrincipalKeys { get; init; } = new Dictionary<string, PrincipalKey>();
+
     /// <summary>Requests to it cannot leave this machine.</summary>
     public bool IsLocal => BaseUrlRule.IsLoopback(BaseUrl);
 
@@ -42,6 +50,9 @@ public sealed partial record ProviderEntry(
     /// <summary>What a sealed key is bound to: move it to another name, host or port and it does not open.</summary>
     public string KeyContext => $"{Name} {BaseUrl.GetLeftPart(UriPartial.Authority)}";
 
+    /// <summary>A principal's key opens for that principal only.</summary>
+    public string PrincipalKeyContext(string principal) => $"{KeyContext} {principal}";
+
     [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,39}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     public static partial Regex NamePattern();
 
@@ -52,9 +63,10 @@ public sealed partial record ProviderEntry(
 
 /// <summary>A provider as the admin routes show it: everything but the key.</summary>
 public sealed record ProviderView(string Name, string Kind, string BaseUrl, IReadOnlyList<string> Models, bool AllowRemote, string? KeyFingerprint, string Source, string? Preset = null,
-    IReadOnlyList<ModelCard>? Cards = null, int? ConcurrentCallsMax = null)
+    IReadOnlyList<ModelCard>? Cards = null, int? ConcurrentCallsMax = null, IReadOnlyDictionary<string, string>? PrincipalKeys = null)
 {
     public static ProviderView Of(ProviderEntry entry) => new(
         entry.Name, entry.Kind, entry.BaseUrl.ToString(), entry.Models, entry.AllowRemote, entry.KeyFingerprint, entry.IsConfigured ? "configuration" : "admin", entry.Preset,
-        entry.Cards.Count > 0 ? entry.Cards : null, entry.ConcurrentCallsMax);
+        entry.Cards.Count > 0 ? entry.Cards : null, entry.ConcurrentCallsMax,
+        entry.PrincipalKeys.Count > 0 ? entry.PrincipalKeys.ToDictionary(key => key.Key, key => key.Value.Fingerprint) : null);
 }

@@ -15,10 +15,14 @@ public sealed class ProviderKeys(MasterKeySource master)
     public string Seal(Secret key, string context) => _vault.Seal(Encoding.UTF8.GetBytes(key.Reveal()), context);
 
     /// <summary>Null for a provider without a key, as local ones usually are.</summary>
-    public Secret? Open(ProviderEntry provider)
+    public Secret? Open(ProviderEntry provider, string principal)
     {
         try
         {
+            if (provider.PrincipalKeys.TryGetValue(principal, out var own))
+            {
+                return new Secret(Encoding.UTF8.GetString(_vault.Open(own.Sealed, provider.PrincipalKeyContext(principal))));
+            }
             return (provider.KeyFile, provider.SealedKey) switch
             {
                 ({ } file, _) => ReadFile(provider.Name, file),

@@ -22,9 +22,9 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
     public static async Task<IResult> Handle(
         string name, PutProvider body, HttpContext http, ProviderCatalog catalog, IProviderStore store, ProviderKeys keys, IOptions<ModelFabricOptions> options, CancellationToken ct)
     {
-        if (!ProviderEntry.NamePattern().IsMatch(name) || name == ProviderKind.Scripted)
+        if (!ProviderEntry.NamePattern().IsMatch(name) || ProviderKind.IsBuiltIn(name))
         {
-            throw Refuse($"A provider's name is up to 40 lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}', which is built in.");
+            throw Refuse($"A provider's name is up to 40 lower-case letters, digits and dashes, and not '{ProviderKind.Scripted}' or '{ProviderKind.Replay}', which are built in.");
         }
         if (catalog.IsConfigured(name))
         {
@@ -69,6 +69,10 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
             Cards = body.Cards ?? [],
             ConcurrentCallsMax = body.ConcurrentCallsMax,
         };
+        if (before is { PrincipalKeys.Count: > 0 } && before.KeyContext != entry.KeyContext)
+        {
+            throw Refuse($"The base URL moves to another origin, for which the keys of {string.Join(", ", before.PrincipalKeys.Keys.Order(StringComparer.Ordinal))} were not given. Remove them first: DELETE /admin/providers/{name}/keys/PRINCIPAL.");
+        }
         if (keepsKey)
         {
             // Whoever may change the URL could otherwise have the stored key sent to a server of their own.

@@ -14,6 +14,20 @@ public sealed class FairGate(int insideMax, int waitingMax)
 
     public int InsideMax => insideMax;
 
+    /// <summary>A place if one is free; null when one has to wait for it.</summary>
+    public IDisposable? TryEnter()
+    {
+        lock (_gate)
+        {
+            if (_inside >= insideMax)
+            {
+                return null;
+            }
+            _inside++;
+            return new Leave(this);
+        }
+    }
+
     /// <summary>Null when too many wait already. Who was let in disposes of it.</summary>
     public async Task<IDisposable?> Enter(string principal, CancellationToken ct)
     {

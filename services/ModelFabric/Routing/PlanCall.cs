@@ -8,7 +8,7 @@ namespace AgentPlatform.ModelFabric.Routing;
 /// <summary>Where a call goes, first to last.</summary>
 /// <param name="Route">The route's name; null when the caller named a model.</param>
 /// <param name="Candidates">At least one.</param>
-public sealed record CallPlan(string? Route, IReadOnlyList<ModelRoute> Candidates, TimeSpan? FirstTokenWithin = null);
+public sealed record CallPlan(string? Route, IReadOnlyList<ModelRoute> Candidates, TimeSpan? FirstTokenWithin = null, TimeSpan? HedgeAfter = null);
 
 /// <summary>A route as judged for one request.</summary>
 public sealed record JudgedRoute(Route Route, RequestNeeds Needs, IReadOnlyList<JudgedCandidate> Candidates, IReadOnlyDictionary<string, ModelRoute> Known);
@@ -33,8 +33,10 @@ public sealed class PlanCall(ModelRouter models, ISettingStore<Route> routes, Pr
                 ? ModelCallException.Upstream("no_candidate_left", message, StatusCodes.Status503ServiceUnavailable)
                 : ModelCallException.Invalid("no_candidate_fits", message, "model");
         }
-        return new CallPlan(judged.Route.Name, candidates, judged.Route.FirstTokenWithinSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
+        return new CallPlan(judged.Route.Name, candidates, Span(judged.Route.FirstTokenWithinSeconds), Span(judged.Route.HedgeAfterSeconds));
     }
+
+    private static TimeSpan? Span(double? seconds) => seconds is { } known ? TimeSpan.FromSeconds(known) : null;
 
     /// <summary>Null when the model is no route's name.</summary>
     public async Task<JudgedRoute?> Judge(CallRequest request, Lazy<RequestEstimate> estimate, string key, bool localOnly, Guid? workspace, CancellationToken ct)

@@ -31,6 +31,10 @@ public sealed class ProviderHealth(IOptions<ModelFabricOptions> options, TimePro
         var max = route.Entry?.ConcurrentCallsMax ?? settings.ConcurrentCallsMax;
         // Under another bound a new gate: who is behind the old one still leaves by it.
         var gate = _gates.AddOrUpdate(route.Provider, _ => new FairGate(max, settings.CallsWaitingMax), (_, known) => known.InsideMax == max ? known : new FairGate(max, settings.CallsWaitingMax));
+        if (gate.TryEnter() is { } free)
+        {
+            return free;
+        }
         using var patience = new CancellationTokenSource(settings.WaitMax, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
         try

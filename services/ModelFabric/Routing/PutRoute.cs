@@ -6,7 +6,8 @@ namespace AgentPlatform.ModelFabric.Routing;
 
 /// <summary>The body of <c>PUT /admin/routes/{name}</c>; what each means stands at <see cref="Route"/>.</summary>
 public sealed record PutRoute(
-    RouteCandidate[] Candidates, bool LocalOnly = false, decimal? InputPriceMax = null, decimal? OutputPriceMax = null, double? FirstTokenWithinSeconds = null)
+    RouteCandidate[] Candidates, bool LocalOnly = false, decimal? InputPriceMax = null, decimal? OutputPriceMax = null, double? FirstTokenWithinSeconds = null,
+    double? HedgeAfterSeconds = null)
 {
     private const int WeightMax = 1_000_000;
     private const double SecondsMax = 3600;
@@ -30,13 +31,17 @@ public sealed record PutRoute(
         {
             throw Refuse($"Ceilings are not negative, and firstTokenWithinSeconds lies between 0 and {SecondsMax}.");
         }
+        if (body.HedgeAfterSeconds is <= 0 or > SecondsMax or double.NaN || body.HedgeAfterSeconds is not null && body.Candidates.Length < 2)
+        {
+            throw Refuse($"hedgeAfterSeconds lies between 0 and {SecondsMax}, and needs a second candidate.");
+        }
         var all = await routes.All(ct);
         var exists = all.Any(one => one.Name == name);
         if (!exists && all.Count >= max.RoutesMax)
         {
             throw Refuse($"There are {all.Count} routes already (ModelFabric:Router:RoutesMax). Remove one.", StatusCodes.Status409Conflict);
         }
-        var route = new Route(name, body.Candidates, body.LocalOnly, body.InputPriceMax, body.OutputPriceMax, body.FirstTokenWithinSeconds);
+        var route = new Route(name, body.Candidates, body.LocalOnly, body.InputPriceMax, body.OutputPriceMax, body.FirstTokenWithinSeconds, body.HedgeAfterSeconds);
         await routes.Set(route, http.User.Identity!.Name!, ct);
         return exists ? Results.Ok(route) : Results.Created($"/admin/routes/{name}", route);
     }

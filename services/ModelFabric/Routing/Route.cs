@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Settings;
@@ -15,8 +16,10 @@ public sealed record RouteCandidate(string Model, int Weight = 1, int? Tier = nu
 /// <param name="InputPriceMax">The dearest question, per million tokens. A model whose price nobody said is too dear, unless it is local.</param>
 /// <param name="OutputPriceMax">The dearest answer, per million tokens.</param>
 /// <param name="FirstTokenWithinSeconds">A candidate that says nothing for so long is left for the next; the last one is waited for.</param>
+/// <param name="HedgeAfterSeconds">When a candidate says nothing for so long the next is asked beside it; who begins first is heard. Both cost.</param>
 public sealed partial record Route(
-    string Name, RouteCandidate[] Candidates, bool LocalOnly = false, decimal? InputPriceMax = null, decimal? OutputPriceMax = null, double? FirstTokenWithinSeconds = null) : ISetting
+    string Name, RouteCandidate[] Candidates, bool LocalOnly = false, decimal? InputPriceMax = null, decimal? OutputPriceMax = null, double? FirstTokenWithinSeconds = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? HedgeAfterSeconds = null) : ISetting
 {
     [GeneratedRegex("^[a-z0-9][a-z0-9.-]{0,39}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     public static partial Regex NamePattern();
@@ -31,12 +34,13 @@ public abstract record RouteEvent
 
     [StoredAs("route-set.1")]
     public sealed record RouteSet(
-        string Name, RouteCandidate[] Candidates, bool LocalOnly, decimal? InputPriceMax, decimal? OutputPriceMax, double? FirstTokenWithinSeconds, string By) : RouteEvent
+        string Name, RouteCandidate[] Candidates, bool LocalOnly, decimal? InputPriceMax, decimal? OutputPriceMax, double? FirstTokenWithinSeconds, string By,
+        double? HedgeAfterSeconds = null) : RouteEvent
     {
         public static RouteEvent From(Route route, string by) =>
-            new RouteSet(route.Name, route.Candidates, route.LocalOnly, route.InputPriceMax, route.OutputPriceMax, route.FirstTokenWithinSeconds, by);
+            new RouteSet(route.Name, route.Candidates, route.LocalOnly, route.InputPriceMax, route.OutputPriceMax, route.FirstTokenWithinSeconds, by, route.HedgeAfterSeconds);
 
-        public Route ToRoute() => new(Name, Candidates, LocalOnly, InputPriceMax, OutputPriceMax, FirstTokenWithinSeconds);
+        public Route ToRoute() => new(Name, Candidates, LocalOnly, InputPriceMax, OutputPriceMax, FirstTokenWithinSeconds, HedgeAfterSeconds);
     }
 
     [StoredAs("route-removed.1")]

@@ -7,6 +7,8 @@ using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Vault;
 using AgentPlatform.ModelFabric.Wire;
+using AgentPlatform.ModelFabric.Wire.Embeddings;
+using AgentPlatform.ModelFabric.Wire.Gemini;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Upstream;
@@ -27,7 +29,7 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
     public async Task Answer(ProviderEntry provider, ModelCall call, AnswerSink sink, CancellationToken ct)
     {
         var request = Prepare(provider, call, sink);
-        var key = keys.Open(provider);
+        var key = keys.Open(provider, call.Principal);
         using var patience = new Patience(_options.CallDurationMax, time, ct);
         try
         {
@@ -62,7 +64,9 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
         }
         catch (HttpRequestException failed)
         {
-            throw failed.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError
+            throw failed.HttpRequestError is HttpRequestError.SecureConnectionError
+                ? ModelCallException.Upstream("upstream_unreachable", $"TLS with provider '{provider.Name}' at {provider.BaseUrl.GetLeftPart(UriPartial.Authority)} failed, and nothing was sent: {failed.InnerException?.Message ?? failed.Message} Is its certificate valid for that name and trusted here, and does it speak TLS at all?", inner: failed)
+                : failed.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError
                 ? ModelCallException.Upstream("upstream_unreachable", Unreachable(provider, failed.HttpRequestError.ToString()), inner: failed)
                 : Disconnected(provider, failed);
         }
@@ -80,6 +84,10 @@ public sealed class ForwardCall(UpstreamClient client, ProviderKeys keys, IOptio
             return UpstreamRequest.PassThrough(call);
         }
         var passage = new Passage(format.Name, dialect.Format.Name);
+        if (format == EmbeddingsFormat.Instance && dialect.Format == GeminiFormat.Instance)
+        {
+            return GeminiEmbeddings.Prepare(call, passage, sink);
+        }
         var request = UpstreamRequest.Translated(call, dialect, passage, options.Value.AnswerTokensMaxDefault);
         sink.Translate(dialect.Format.Reader(call.Id), format.Writer(call.Head), passage.Hints);
         return request;

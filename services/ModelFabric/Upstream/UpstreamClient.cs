@@ -18,6 +18,7 @@ public sealed class UpstreamClient : IDisposable
 {
     private static readonly ResiliencePropertyKey<Patience> PatienceKey = new("patience");
     private readonly HttpMessageInvoker _http;
+    private readonly HttpMessageInvoker _local;
     private readonly ModelFabricOptions.UpstreamOptions _options;
     private readonly ResiliencePipeline<HttpResponseMessage> _retries;
     private readonly TimeProvider _time;
@@ -25,21 +26,32 @@ public sealed class UpstreamClient : IDisposable
     public UpstreamClient(IOptions<ModelFabricOptions> options, TimeProvider time)
     {
         (_options, _time) = (options.Value.Upstream, time);
-        _http = new HttpMessageInvoker(new SocketsHttpHandler
+        _http = new HttpMessageInvoker(Handler(connect: null));
+        _local = new HttpMessageInvoker(Handler(LoopbackSockets.Connect));
+        _retries = Retries();
+    }
+
+    private SocketsHttpHandler Handler(Func<SocketsHttpConnectionContext, CancellationToken, ValueTask<Stream>>? connect)
+    {
+        var handler = new SocketsHttpHandler
         {
             // A redirect would carry request and key to a host nobody agreed to.
             AllowAutoRedirect = false,
             UseCookies = false,
             UseProxy = _options.UseSystemProxy,
-            Proxy = _options.UseSystemProxy ? new LocalStaysLocal(HttpClient.DefaultProxy) : null,
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = _options.ConnectTimeout,
             MaxConnectionsPerServer = _options.ConnectionsPerServerMax,
             PooledConnectionLifetime = TimeSpan.FromMinutes(10),
             // Our trace ids are nobody else's business.
             ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
-        });
-        _retries = Retries();
+        };
+        if (connect is not null)
+        {
+            // A proxy named by the environment would take calls to local models off the machine.
+            (handler.ConnectCallback, handler.UseProxy) = (connect, false);
+        }
+        return handler;
     }
 
     public async Task<HttpResponseMessage> Send(ProviderEntry provider, Secret? key, UpstreamRequest request, Patience patience)
@@ -66,7 +78,11 @@ public sealed class UpstreamClient : IDisposable
         _ => null,
     };
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        _http.Dispose();
+        _local.Dispose();
+    }
 
     private async Task<HttpResponseMessage> SendOnce(ProviderEntry provider, Secret? key, UpstreamRequest request, ResilienceContext context)
     {
@@ -92,7 +108,7 @@ public sealed class UpstreamClient : IDisposable
             message.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key.Reveal());
         }
         context.Properties.GetValue(PatienceKey, null!).Await(_options.FirstByteTimeout, "the first byte of its answer");
-        return await _http.SendAsync(message, context.CancellationToken);
+        return await (provider.IsLocal ? _local : _http).SendAsync(message, context.CancellationToken);
     }
 
     private ResiliencePipeline<HttpResponseMessage> Retries()

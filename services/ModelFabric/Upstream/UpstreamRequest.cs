@@ -20,7 +20,7 @@ public sealed record UpstreamRequest(string Path, bool Stream, Func<HttpContent>
     public static UpstreamRequest PassThrough(ModelCall call)
     {
         var (request, format) = (call.Request, call.Request.Format);
-        var headers = format == MessagesFormat.Instance && request.Headers.All(header => header.Key != MessagesFormat.Version) ? [AnthropicVersion, .. request.Headers] : request.Headers;
+        var headers = format is MessagesFormat or CountMessagesFormat && request.Headers.All(header => header.Key != MessagesFormat.Version) ? [AnthropicVersion, .. request.Headers] : request.Headers;
         return new UpstreamRequest(format.Path(call.Model, request.Stream), request.Stream, () => new SplicedContent(request, call.Model), headers);
     }
 

@@ -23,6 +23,9 @@ public sealed class AnswerNotes
     /// <summary>The provider itself calls its count an estimate, as the scripted one does.</summary>
     public bool UsageIsEstimate { get; set; }
 
+    /// <summary>How many texts a policy took out of the request before it left.</summary>
+    public int Redactions { get; set; }
+
     /// <summary>How much was said, for an estimate when nobody counts.</summary>
     public long Characters { get; set; }
 
@@ -34,7 +37,7 @@ public sealed class AnswerNotes
 
     /// <param name="input">The estimate of the question, for a provider that does not count.</param>
     public TokenUsage Tokens(Func<long> input) => Usage is { } usage
-        ? new TokenUsage(usage.Input, usage.Output, UsageIsEstimate, usage.CacheRead, usage.CacheWrite)
+        ? new TokenUsage(usage.Input, usage.Output, UsageIsEstimate, usage.CacheRead, usage.CacheWrite, usage.Reasoning)
         : new TokenUsage(input(), Estimate(Characters), Estimated: true);
 
     public void Take(AnswerEvent one)

@@ -36,6 +36,11 @@ public abstract class AnswerObserver(AnswerNotes notes)
         holder.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var number) ? number : null;
 
     /// <summary>How many of the input's tokens came out of the provider's cache, as OpenAI's formats tell it.</summary>
-    protected static long Cached(JsonElement usage, ReadOnlySpan<byte> details) =>
-        usage.TryGetProperty(details, out var told) && told.ValueKind == JsonValueKind.Object ? Number(told, "cached_tokens"u8) ?? 0 : 0;
+    protected static long Cached(JsonElement usage, ReadOnlySpan<byte> details) => Detail(usage, details, "cached_tokens"u8);
+
+    /// <summary>How many of the output's tokens were reasoning.</summary>
+    protected static long Reasoned(JsonElement usage, ReadOnlySpan<byte> details) => Detail(usage, details, "reasoning_tokens"u8);
+
+    private static long Detail(JsonElement usage, ReadOnlySpan<byte> details, ReadOnlySpan<byte> name) =>
+        usage.TryGetProperty(details, out var told) && told.ValueKind == JsonValueKind.Object ? Number(told, name) ?? 0 : 0;
 }

@@ -13,6 +13,7 @@ namespace AgentPlatform.ModelFabric.Wire;
 /// </summary>
 public sealed class AnswerSink : IDisposable
 {
+    public const string EventStream = "text/event-stream; charset=utf-8";
     private const int Undecided = 0;
     private const int Begun = 1;
     private const int GivenUp = 2;
@@ -25,7 +26,11 @@ public sealed class AnswerSink : IDisposable
     private readonly AnswerObserver _observer;
     private (AnswerReader From, AnswerWriter To)? _translation;
     private bool _hasBytes;
+    private ArrayBufferWriter<byte>? _kept;
+    private int _keptMax;
     private int _fate;
+    private AnswerRace? _race;
+    private readonly List<(string Name, string Value)> _headers = [];
 
     public AnswerSink(HttpResponse response, WireFormat format, TimeProvider time, long startedAt)
     {
@@ -54,8 +59,30 @@ public sealed class AnswerSink : IDisposable
 
     public string? Sha256 => _hasBytes ? Convert.ToHexStringLower(_hash.GetCurrentHash()) : null;
 
+    /// <summary>The answer as it went to the caller, where <see cref="Keep"/> asked for it and it was not too long.</summary>
+    public ReadOnlyMemory<byte>? Kept => _kept is { WrittenCount: > 0 } kept ? kept.WrittenMemory : null;
+
+    /// <summary>From here on what goes to the caller is kept too, unless it exceeds this.</summary>
+    public void Keep(int bytesMax) => (_kept, _keptMax) = (new ArrayBufferWriter<byte>(), bytesMax);
+
     /// <summary>Nobody waits for this answer any more, because another candidate is asked; false when it has begun.</summary>
     public bool GiveUp() => Interlocked.CompareExchange(ref _fate, GivenUp, Undecided) == Undecided;
+
+    /// <summary>Another answer is on its way to the same caller; only the first that begins is heard.</summary>
+    public void Enter(AnswerRace race) => _race = race;
+
+    /// <summary>The caller is told which model this is, if this one is heard.</summary>
+    public void Names(string model) => _headers.Add((CallHeaders.Model, model));
+
+    /// <summary>Tells the caller what belongs to this answer and to no other that was tried.</summary>
+    public void TellHeaders()
+    {
+        foreach (var (name, value) in _headers)
+        {
+            _response.Headers[name] = value;
+        }
+        _headers.Clear();
+    }
 
     /// <summary>From here on the provider speaks another format than the caller.</summary>
     /// <param name="from">Takes its answer apart.</param>
@@ -64,10 +91,9 @@ public sealed class AnswerSink : IDisposable
     public void Translate(AnswerReader from, AnswerWriter to, IReadOnlyList<string> leftBehind)
     {
         _translation = (from, to);
-        _response.Headers.Remove(CallHeaders.NotCarried);
         if (leftBehind.Count > 0)
         {
-            _response.Headers[CallHeaders.NotCarried] = string.Join(", ", leftBehind);
+            _headers.Add((CallHeaders.NotCarried, string.Join(", ", leftBehind)));
         }
     }
 
@@ -99,7 +125,7 @@ public sealed class AnswerSink : IDisposable
         Begin();
         Streaming = true;
         _response.StatusCode = StatusCodes.Status200OK;
-        _response.ContentType = "text/event-stream; charset=utf-8";
+        _response.ContentType = EventStream;
         _response.Headers.CacheControl = "no-cache";
         _response.Headers["X-Accel-Buffering"] = "no";
         await _response.StartAsync(ct);
@@ -203,11 +229,22 @@ public sealed class AnswerSink : IDisposable
         {
             throw new OperationCanceledException("Another candidate is asked.");
         }
+        if (_race?.Begins(this) == false)
+        {
+            throw new ModelCallException(StatusCodes.Status499ClientClosedRequest, new CallError("Another candidate answered first.", "api_error", null, Routing.HedgeCandidates.Overtaken));
+        }
+        TellHeaders();
     }
 
     private void Hash(ReadOnlySpan<byte> bytes)
     {
         _hash.AppendData(bytes);
         _hasBytes = true;
+        if (_kept is not null && (_kept.WrittenCount + bytes.Length > _keptMax))
+        {
+            // A piece of an answer would pass for the whole of it.
+            _kept = null;
+        }
+        _kept?.Write(bytes);
     }
 }

@@ -1,24 +1,19 @@
-using System.Net.Http.Headers;
-using System.Security.Cryptography;
+using System.Globalization;
 using System.Text;
-using AgentPlatform.Contracts;
-using AgentPlatform.ModelFabric;
-using AgentPlatform.ServiceDefaults;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
 namespace AgentPlatform.Benchmarks.Models;
 
 /// <summary>
-/// What ModelFabric adds to a call: the same request to a server on loopback, directly and through the gateway, whole and until the first piece of a stream; then
-/// with a budget and through a route. Caller, gateway and server share one process and its cores, so the figures are rather too bad.
+/// What a gateway adds to a call: the same request to a server on loopback, directly, through ModelFabric and through npm <c>@portkey-ai/gateway</c>, whole and
+/// until the first piece of a stream; then ours with a route and a budget, and what the gateways hold in memory and take of the processor. Each gateway is a
+/// process of its own; callers and server are this one, and all share the cores, so the figures are for comparison.
 /// </summary>
 internal static class GatewayLatency
 {
-    private const string Token = "token-of-the-benchmark";
     private const string Answer =
         """{"id":"c","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}""";
 
@@ -28,39 +23,62 @@ internal static class GatewayLatency
     {
         var folder = Directory.CreateTempSubdirectory("benchmark-gateway-");
         await using var upstream = await Upstream();
-        await using var gateway = await Gateway(run, folder.FullName, upstream.Urls.First());
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxConnectionsPerServer = 64 });
-        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Token);
-        var (direct, through) = ($"{upstream.Urls.First()}/v1/chat/completions", $"{gateway.Urls.First()}/v1/chat/completions");
-        foreach (var connections in (int[])[1, 16])
+        var provider = upstream.Urls.First();
+        using var straight = GatewayProcess.Client();
+        straight.BaseAddress = new Uri(provider);
+        await using var ours = await GatewayProcess.ModelFabric(run, folder.FullName, provider);
+        await using var theirs = await GatewayProcess.Portkey(provider);
+        GatewayProcess[] gateways = theirs is null ? [ours] : [ours, theirs];
+        var idle = gateways.Select(gateway => gateway.Megabytes.Now).ToArray();
+        foreach (var gateway in gateways)
         {
-            foreach (var stream in (bool[])[false, true])
+            // Both compile what is hot only after a while; that belongs to the start of a service and not to its calls.
+            await new Sample().Add(16, run.Duration, 1, (_, _) => Call(gateway.Http, gateway.Model, stream: false));
+        }
+
+        foreach (var (connections, stream) in ((int, bool)[])[(1, false), (16, false), (64, false), (256, false), (1, true), (16, true)])
+        {
+            var direct = new Sample();
+            var through = gateways.Select(_ => (Sample: new Sample(), Processor: 0.0)).ToArray();
+            foreach (var gateway in gateways)
             {
-                var (baseline, ours) = (new Sample(), new Sample());
-                await ours.Add(connections, run.Duration / 4, 1, (_, _) => Call(http, through, "up/m", stream));
-                ours = new Sample();
-                for (var round = 0; round < run.Rounds; round++)
+                await new Sample().Add(connections, run.Duration / 4, 1, (_, _) => Call(gateway.Http, gateway.Model, stream));
+            }
+            for (var round = 0; round < run.Rounds; round++)
+            {
+                await direct.Add(connections, run.Duration / 4, 1, (_, _) => Call(straight, "m", stream));
+                for (var n = 0; n < gateways.Length; n++)
                 {
-                    await baseline.Add(connections, run.Duration / 4, 1, (_, _) => Call(http, direct, "m", stream));
-                    await ours.Add(connections, run.Duration / 4, 1, (_, _) => Call(http, through, "up/m", stream));
+                    var (gateway, before) = (gateways[n], gateways[n].Processor);
+                    await through[n].Sample.Add(connections, run.Duration / 4, 1, (_, _) => Call(gateway.Http, gateway.Model, stream));
+                    through[n].Processor += (gateway.Processor - before).TotalMicroseconds;
                 }
-                var what = $"{(stream ? "first piece of a stream" : "whole answer")}, {connections} connections";
-                run.Latencies($"direct: {what}", baseline);
-                run.Latencies($"through the gateway: {what}", ours);
+            }
+            var what = $"{(stream ? "first piece of a stream" : "whole answer")}, {connections} connections";
+            run.Latencies($"direct: {what}", direct);
+            for (var n = 0; n < gateways.Length; n++)
+            {
+                run.Latencies($"{gateways[n].Name}: {what}, {Text(through[n].Processor / Math.Max(1, through[n].Sample.Count))} µs of CPU each", through[n].Sample);
             }
         }
-        await Put(http, gateway, "/admin/budgets/all", """{"scope":"all","window":"total","tokensMax":9000000000000}""");
-        await Put(http, gateway, "/admin/routes/auto", """{"candidates":[{"model":"up/m"},{"model":"up/other"}]}""");
+        await Put(ours, "/admin/budgets/all", """{"scope":"all","window":"total","tokensMax":9000000000000}""");
+        await Put(ours, "/admin/routes/auto", """{"candidates":[{"model":"up/m"},{"model":"up/other"}]}""");
         var guarded = new Sample();
-        await guarded.Add(1, run.Duration, 1, (_, _) => Call(http, through, "auto", stream: false));
-        run.Latencies("through a route and a budget: whole answer, 1 connections", guarded);
+        await guarded.Add(1, run.Duration, 1, (_, _) => Call(ours.Http, "auto", stream: false));
+        run.Latencies("ModelFabric: through a route and a budget, whole answer, 1 connections", guarded);
+        for (var n = 0; n < gateways.Length; n++)
+        {
+            run.Row("memory of the process | idle MB | after the load MB | at most MB", gateways[n].Name, Text(idle[n]), Text(gateways[n].Megabytes.Now), Text(gateways[n].Megabytes.Peak));
+        }
         folder.Delete(recursive: true);
     }
 
+    private static string Text(double value) => value.ToString("0", CultureInfo.InvariantCulture);
+
     /// <summary>Ends with the first piece of a stream, or with the whole of an answer.</summary>
-    private static async Task Call(HttpClient http, string url, string model, bool stream)
+    private static async Task Call(HttpClient http, string model, bool stream)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, url)
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
         {
             Content = new StringContent($$"""{"model":"{{model}}","messages":[{"role":"user","content":"hi"}],"max_tokens":16,"stream":{{(stream ? "true" : "false")}}}""", Encoding.UTF8, "application/json"),
         };
@@ -97,31 +115,9 @@ internal static class GatewayLatency
         return app;
     }
 
-    private static async Task<WebApplication> Gateway(BenchmarkRun run, string folder, string upstream)
+    private static async Task Put(GatewayProcess gateway, string path, string body)
     {
-        var principals = Path.Combine(folder, "principals.json");
-        await File.WriteAllTextAsync(principals, $$"""[{"name":"owner","role":"owner","tokenSha256":"{{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Token)))}}"}]""");
-        var builder = ServiceHost.CreateBuilder(["--urls=http://127.0.0.1:0"], ServiceNames.ModelFabric);
-        builder.Logging.ClearProviders();
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["AGENTPLATFORM_PRINCIPALS"] = principals,
-            ["ModelFabric:DataFolder"] = folder,
-            ["ModelFabric:Providers:up:BaseUrl"] = upstream + "/v1",
-            ["ConnectionStrings:modelfabricdb"] = await run.NewDatabase(),
-            ["ConnectionStrings:nats"] = run.Nats.Url,
-        });
-        builder.AddModelFabricStore();
-        builder.Services.AddModelFabric(builder.Configuration);
-        var app = builder.BuildService();
-        app.MapModelFabric();
-        await app.StartAsync();
-        return app;
-    }
-
-    private static async Task Put(HttpClient http, WebApplication gateway, string path, string body)
-    {
-        using var response = await http.PutAsync(gateway.Urls.First() + path, new StringContent(body, Encoding.UTF8, "application/json"));
+        using var response = await gateway.Http.PutAsync(path, new StringContent(body, Encoding.UTF8, "application/json"));
         response.EnsureSuccessStatusCode();
     }
 }

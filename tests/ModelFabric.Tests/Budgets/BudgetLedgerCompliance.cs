@@ -11,8 +11,8 @@ namespace AgentPlatform.ModelFabric.Tests.Budgets;
 /// <summary>What every ledger of budgets promises.</summary>
 public abstract class BudgetLedgerCompliance
 {
-    private static readonly DateTimeOffset Noon = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
-    private static readonly Budget Hundred = new("hundred", BudgetScope.Principal, BudgetWindow.Total, TokensMax: 100);
+    protected static readonly DateTimeOffset Noon = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
+    protected static readonly Budget Hundred = new("hundred", BudgetScope.Principal, BudgetWindow.Total, TokensMax: 100);
     private static readonly Budget Coins = new("coins", BudgetScope.All, BudgetWindow.Total, MoneyMax: 1m);
 
     protected static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -104,10 +104,10 @@ public abstract class BudgetLedgerCompliance
 
     private static string Told(UsageSum sum) => $"{string.Join(',', sum.Of.Values)}: {sum.Calls}/{sum.Failed} {sum.InputTokens + sum.OutputTokens} {sum.Money:0.##} {sum.Unpriced}";
 
-    private static Reservation Take(long tokens, decimal money = 0, params Budget[] budgets) => new(
+    protected static Reservation Take(long tokens, decimal money = 0, params Budget[] budgets) => new(
         Guid.CreateVersion7(), [.. (budgets.Length == 0 ? [Hundred] : budgets).Select(budget => new Claim(budget.Counter("ann", "run-1", "up", Noon)!, budget))], tokens, money, Noon, Noon.AddMinutes(35));
 
-    private static Settlement Used(Reservation reserved, long tokens, decimal money = 0) => new(
+    protected static Settlement Used(Reservation reserved, long tokens, decimal money = 0) => new(
         reserved.Attempt, Guid.CreateVersion7(), [.. reserved.Claims.Select(claim => claim.Counter)], Noon, "ann", "run-1", "up", "real", tokens - 1, 0, 1, money, Estimated: false, Failed: false);
 }
 
@@ -128,6 +128,35 @@ public sealed class PostgresBudgetLedgerTests(Servers servers) : BudgetLedgerCom
         await Schema.Apply(_database, PostgresBudgetLedger.Schema, Ct);
         return new PostgresBudgetLedger(new PostgresEventStore(_database, EventTypes.Of(typeof(ModelCallEvent)), options, ContractJson.Options,
             new StoreSignal(_database, options, NullLogger<StoreSignal>.Instance), TimeProvider.System));
+    }
+
+    [Fact]
+    public async Task Counters_of_days_long_over_are_forgotten_those_without_a_day_and_the_sums_stay()
+    {
+        var ledger = (PostgresBudgetLedger)await Empty();
+        var (day, ever) = (new Budget("daily", BudgetScope.All, BudgetWindow.Day, 100), new Budget("ever", BudgetScope.All, BudgetWindow.Total, 100));
+        var settled = Take(10, 0, day, ever);
+        Assert.Null(await ledger.Reserve(settled, Ct));
+        await ledger.Settle(Used(settled, 7), Ct);
+
+        Assert.Equal(0, await ledger.Forget(Noon, Ct));
+        Assert.Equal(1, await ledger.Forget(Noon.AddDays(1), Ct));
+        Assert.Empty(await ledger.Spent("daily", 10, Noon, Ct));
+        Assert.Equal(7, Assert.Single(await ledger.Spent("ever", 10, Noon, Ct)).Tokens);
+        Assert.Equal(7, Assert.Single(await ledger.Sum(new UsageQuery([], DateOnly.FromDateTime(Noon.Date), DateOnly.FromDateTime(Noon.Date), 10), Ct)).InputTokens + 1);
+    }
+
+    [Fact]
+    public async Task What_is_settled_twice_counts_once_even_when_its_counter_has_taken_it_up_meanwhile()
+    {
+        var ledger = (PostgresBudgetLedger)await Empty();
+        var (first, second) = (Take(10), Take(10));
+        Assert.Null(await ledger.Reserve(first, Ct));
+        await ledger.Settle(Used(first, 7), Ct);
+        Assert.Null(await ledger.Reserve(second, Ct));
+        await ledger.Settle(Used(first, 7), Ct);
+
+        Assert.Equal((7L, 10L), (await ledger.Spent(Hundred.Name, 1, Noon, Ct))[0] is var spent ? (spent.Tokens, spent.TokensReserved) : default);
     }
 
     public async ValueTask DisposeAsync()

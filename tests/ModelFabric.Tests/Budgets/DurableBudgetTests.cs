@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using AgentPlatform.ModelFabric.Tests.Fixtures;
@@ -58,10 +57,10 @@ public sealed class DurableBudgetTests(Servers servers)
         const string Ask = """{"model":"up/real","max_tokens":60,"messages":[{"role":"user","content":"hi"}]}""";
 
         var folder = Directory.CreateTempSubdirectory("fabric-killed-").FullName;
-        using var killed = Process.Start(Service(folder, database, impatient))!;
+        using var killed = Process.Start(ServiceProcess.Of(servers, folder, database, impatient))!;
         try
         {
-            var url = await Listening(killed);
+            var url = await ServiceProcess.Listening(killed);
             using var http = new HttpClient { BaseAddress = url };
             http.DefaultRequestHeaders.Authorization = new("Bearer", FabricHost.Token("owner"));
             var lost = http.PostAsync("/v1/chat/completions", new StringContent(Ask, Encoding.UTF8, "application/json"));
@@ -86,42 +85,5 @@ public sealed class DurableBudgetTests(Servers servers)
             return again.StatusCode == HttpStatusCode.OK;
         }, "room again", within: TimeSpan.FromSeconds(60));
         Assert.Equal(2, upstream.Requests.Count);
-    }
-
-    private ProcessStartInfo Service(string folder, string database, (string Key, string Value)[] settings)
-    {
-        var principals = Path.Combine(folder, "principals.json");
-        File.WriteAllText(principals, $$"""[{"name":"owner","role":"owner","tokenSha256":"{{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(FabricHost.Token("owner"))))}}"}]""");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "AgentPlatform.ModelFabric.dll"), "--urls=http://127.0.0.1:0"])
-        {
-            RedirectStandardOutput = true, UseShellExecute = false, WorkingDirectory = folder,
-        };
-        start.Environment["AGENTPLATFORM_PRINCIPALS"] = principals;
-        start.Environment["AGENTPLATFORM_DATA"] = folder;
-        start.Environment["ConnectionStrings__modelfabricdb"] = database;
-        start.Environment["ConnectionStrings__nats"] = servers.Nats.Url;
-        foreach (var (key, value) in settings)
-        {
-            start.Environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
-        }
-        return start;
-    }
-
-    /// <summary>The address the service says it listens on.</summary>
-    private static async Task<Uri> Listening(Process service)
-    {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        var said = new StringBuilder();
-        while (await service.StandardOutput.ReadLineAsync(patience.Token) is { } line)
-        {
-            said.AppendLine(line);
-            var at = line.IndexOf("http://127.0.0.1:", StringComparison.Ordinal);
-            if (at >= 0 && line.Contains("listening", StringComparison.OrdinalIgnoreCase))
-            {
-                var end = line.AsSpan(at + "http://127.0.0.1:".Length).IndexOfAnyExceptInRange('0', '9');
-                return new Uri(end < 0 ? line[at..] : line[at..(at + "http://127.0.0.1:".Length + end)]);
-            }
-        }
-        throw new InvalidOperationException($"The service ended without listening: {said}");
     }
 }

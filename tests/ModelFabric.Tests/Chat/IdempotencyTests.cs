@@ -88,6 +88,10 @@ public sealed class IdempotencyTests : IAsyncLifetime
 
         Assert.Equal("store_unavailable", (string)(await keyed.Error(503))["code"]!);
         Assert.Equal(HttpStatusCode.OK, free.StatusCode);
-        Assert.Contains("4202", _fabric.Logs.Text, StringComparison.Ordinal);
+        Assert.Contains("4206", _fabric.Logs.Text, StringComparison.Ordinal);
+        _fabric.Calls.FailsWith = null;
+        await _fabric.Calls.Next();
+        await _fabric.Calls.Next();
+        Assert.Equal(2, await _fabric.Calls.Count());
     }
 }

@@ -7,6 +7,8 @@ using System.Text.Json.Nodes;
 using AgentPlatform.Contracts;
 using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Calls;
+using AgentPlatform.ModelFabric.Exchanges;
+using AgentPlatform.ModelFabric.Policies;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ServiceDefaults;
@@ -76,7 +78,7 @@ public sealed class FabricHost : IAsyncDisposable
         {
             builder.Services.AddSingleton<IProviderStore, InMemoryProviderStore>();
             builder.Services.AddSingleton<IBudgetLedger, InMemoryBudgetLedger>().AddSingleton<ISettingStore<Budget>, InMemorySettings<Budget>>()
-                .AddSingleton<ISettingStore<ModelFabric.Routing.Route>, InMemorySettings<ModelFabric.Routing.Route>>();
+                .AddSingleton<ISettingStore<ModelFabric.Routing.Route>, InMemorySettings<ModelFabric.Routing.Route>>().AddSingleton<ISettingStore<CallPolicy>, InMemorySettings<CallPolicy>>();
             builder.Services.AddSingleton<RecordedCalls>().AddSingleton<IModelCallLog>(services => services.GetRequiredService<RecordedCalls>());
         }
         else
@@ -163,6 +165,26 @@ public sealed class RecordedCalls(IBudgetLedger ledger) : IModelCallLog, IDispos
         _stored.Release();
         return result;
     }
+
+    public async Task StoreAll(IReadOnlyList<CallEntry> entries, CancellationToken ct)
+    {
+        if (FailsWith is { } failure)
+        {
+            throw failure;
+        }
+        foreach (var entry in entries)
+        {
+            await _log.StoreAll([entry], ct);
+            if (entry.Record is not null)
+            {
+                _stored.Release();
+            }
+        }
+    }
+
+    public Task<KeptTexts?> FindTexts(string key, DateTimeOffset since, CancellationToken ct) => _log.FindTexts(key, since, ct);
+
+    public Task<KeptTexts?> Texts(Guid call, CancellationToken ct) => _log.Texts(call, ct);
 
     public Task<IReadOnlyList<ModelCallRecord>> Latest(int max, CancellationToken ct) => _log.Latest(max, ct);
 

@@ -42,6 +42,36 @@ public sealed class NpmClientTests
         Assert.DoesNotContain("canary", string.Concat(said.Values) + fabric.Logs.Text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Langchain_and_openais_agents_talk_to_all_three_kinds_of_provider_in_both_of_their_formats()
+    {
+        using var folder = await NpmFolder.Open();
+        await using var mock = await AiMock.Start(folder);
+        await using var fabric = await FabricHost.Start();
+        await Use(fabric, mock);
+        var said = (await folder.Node("frameworks.mjs", fabric.Url.ToString().TrimEnd('/'), FabricHost.Token("agent"))).Where(line => line.StartsWith('{'))
+            .Select(line => JsonNode.Parse(line)!).Select(line => $"{line["check"]}: {line["result"]!.ToJsonString()}");
+
+        var wanted = new List<string> { "langchain embeddings: true" };
+        foreach (var model in (string[])["mock-openai/m", "mock-anthropic/m", "mock-gemini/m"])
+        {
+            foreach (var api in (string[])["chat", "responses"])
+            {
+                wanted.Add($"langchain {api} {model}: \"{Hello}\"");
+                wanted.Add($"langchain {api} stream {model}: [\"{Hello}\",11]");
+                wanted.Add($"agents {api} {model}: \"{Hello}\"");
+                wanted.Add($"agents {api} stream {model}: [true,\"{Hello}\"]");
+                foreach (var client in (string[])["langchain", "agents"])
+                {
+                    wanted.Add($"{client} {api} tools {model}: \"good: dry\"");
+                    wanted.Add($$"""{{client}} {{api}} image and schema {{model}}: {"cat":true}""");
+                    wanted.Add($"{client} {api} error {model}: \"Error 429\"");
+                }
+            }
+        }
+        Assert.Equal(wanted.Order(StringComparer.Ordinal), said.Order(StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData("--chaos-malformed")]
     [InlineData("--chaos-drop")]

@@ -38,7 +38,7 @@ public sealed class ObserveChat(AnswerNotes notes) : AnswerObserver(notes)
     {
         if (Number(usage, "prompt_tokens"u8) is { } input && Number(usage, "completion_tokens"u8) is { } output)
         {
-            Notes.Counted(new AnswerUsage(input, output, CacheRead: Cached(usage, "prompt_tokens_details"u8)));
+            Notes.Counted(new AnswerUsage(input, output, CacheRead: Cached(usage, "prompt_tokens_details"u8), Reasoning: Reasoned(usage, "completion_tokens_details"u8)));
             Notes.UsageIsEstimate = usage.TryGetProperty("estimated"u8, out var estimated) && estimated.ValueKind == JsonValueKind.True;
         }
     }

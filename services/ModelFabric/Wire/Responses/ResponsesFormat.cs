@@ -65,7 +65,7 @@ public sealed class ResponsesFormat : OpenAiFormat
             if (response.TryGetProperty("usage"u8, out var usage) && usage.ValueKind == JsonValueKind.Object
                 && Number(usage, "input_tokens"u8) is { } input && Number(usage, "output_tokens"u8) is { } output)
             {
-                Notes.Counted(new AnswerUsage(input, output, CacheRead: Cached(usage, "input_tokens_details"u8)));
+                Notes.Counted(new AnswerUsage(input, output, CacheRead: Cached(usage, "input_tokens_details"u8), Reasoning: Reasoned(usage, "output_tokens_details"u8)));
             }
         }
     }
