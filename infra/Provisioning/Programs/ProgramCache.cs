@@ -6,9 +6,9 @@ namespace AgentPlatform.Provisioning.Programs;
 /// </summary>
 internal sealed class ProgramCache(string folder, TimeSpan timeout, TimeProvider time)
 {
-    private static readonly TimeSpan LockPollEvery = TimeSpan.FromMilliseconds(200);
-
     public string Folder => folder;
+
+    public TimeProvider Time => time;
 
     /// <summary>The folder when it is complete, else null.</summary>
     public string? Find(string name)
@@ -30,7 +30,7 @@ internal sealed class ProgramCache(string folder, TimeSpan timeout, TimeProvider
         using var both = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
         try
         {
-            await using var _ = await Lock(Path.Combine(folder, name + ".lock"), both.Token);
+            await using var _ = await FileLock.Take(Path.Combine(folder, name + ".lock"), time, both.Token);
             if (Find(name) is { } madeMeanwhile)
             {
                 return madeMeanwhile;
@@ -51,21 +51,6 @@ internal sealed class ProgramCache(string folder, TimeSpan timeout, TimeProvider
         catch (OperationCanceledException error) when (patience.IsCancellationRequested && !ct.IsCancellationRequested)
         {
             throw new TimeoutException($"Fetching {name} into {folder} took longer than {timeout}. Try again with a better connection, or install it.", error);
-        }
-    }
-
-    private async Task<FileStream> Lock(string path, CancellationToken ct)
-    {
-        while (true)
-        {
-            try
-            {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                await Task.Delay(LockPollEvery, time, ct);
-            }
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net.Http;
 using AgentPlatform.Provisioning.Files;
 using AgentPlatform.Provisioning.Postgres;
@@ -13,7 +14,7 @@ public sealed class FetchTests : IDisposable
     private static readonly Lazy<Task<bool>> DebianAnswers = new(async () => File.Exists("/etc/debian_version") && await Answers("apt-get", "--version") && await Reaches("http://deb.debian.org/debian/dists/stable/Release"));
 
     private readonly TemporaryFolder folder = TemporaryFolder.Make(PostgresAccount.UserForRoot());
-    private readonly List<string> said = [];
+    private readonly ConcurrentQueue<string> said = new();
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
@@ -39,17 +40,16 @@ public sealed class FetchTests : IDisposable
     }
 
     [Fact]
-    public async Task Nats_server_pdftotext_and_ip_from_Debian_run_without_touching_the_system()
+    public async Task Nats_server_pdftotext_and_ip_from_Debian_are_fetched_at_once_and_run_without_touching_the_system()
     {
         Assert.SkipUnless(await DebianAnswers.Value, "this is not Debian, or its package archive cannot be reached");
-        var nats = await Finder().FindNatsServer(Ct);
+        var (findNats, findPdf, findIp) = (Finder().FindNatsServer(Ct), Finder().FindPdfToText(Ct), Finder().FindIp(Ct));
+        var (nats, pdf, ip) = (await findNats, await findPdf, await findIp);
         Assert.StartsWith(folder.Path, nats, StringComparison.Ordinal);
         Assert.Contains("nats-server", string.Join(' ', await RunTool.Run(new ChildProcessStart(nats, "--version"), Ct)), StringComparison.Ordinal);
 
-        var pdf = await Finder().FindPdfToText(Ct);
         Assert.StartsWith(folder.Path, pdf.Executable, StringComparison.Ordinal);
         await RunTool.Run(new ChildProcessStart(pdf.Executable, "-v") { RunAs = PostgresAccount.UserForRoot()?.Name, Environment = new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = pdf.Libraries } }, Ct);
-        var ip = await Finder().FindIp(Ct);
         Assert.StartsWith(folder.Path, ip.Executable, StringComparison.Ordinal);
         await RunTool.Run(new ChildProcessStart(ip.Executable, "-Version") { Environment = new Dictionary<string, string?> { ["LD_LIBRARY_PATH"] = ip.Libraries } }, Ct);
         Assert.Equal(nats, await Offline().FindNatsServer(Ct));
@@ -105,7 +105,7 @@ public sealed class FetchTests : IDisposable
         }
     }
 
-    private ProgramFinder Finder() => new(EmptyMachine() with { Progress = said.Add });
+    private ProgramFinder Finder() => new(EmptyMachine() with { Progress = said.Enqueue });
 
     private ProgramFinder Offline() => new(EmptyMachine() with { MayFetch = false });
 
