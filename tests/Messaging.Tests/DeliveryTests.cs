@@ -95,10 +95,7 @@ public sealed class DeliveryTests(Servers servers)
     {
         var tally = Name();
         await using var service = await TallyService.Start(servers, await servers.NewDatabase(), bus => Counting(bus));
-        using var link = new NatsLink("test", new MessagingOptions { Url = servers.Nats.Url }, Microsoft.Extensions.Logging.Abstractions.NullLogger<NatsLink>.Instance);
-        await link.WaitConnected(Ct);
-        var jetStream = new JetStream(link, new MessagingOptions { Url = servers.Nats.Url });
-        await jetStream.Publish("commands.sessions.count-up", "not json"u8.ToArray(), Ct);
+        await service.Publish("commands.sessions.count-up", "not json"u8.ToArray());
 
         await service.Send("run-1", new CountUp(tally, 4));
 

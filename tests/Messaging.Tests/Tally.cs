@@ -74,8 +74,9 @@ public sealed class TallyService : IAsyncDisposable
         return new TallyService(host);
     }
 
-    /// <summary>Bytes that no outbox would send.</summary>
-    public Task Publish(string subject, byte[] payload) => _host.Services.GetRequiredService<JetStream>().Publish(subject, payload, TestContext.Current.CancellationToken);
+    /// <summary>Bytes that no outbox would send; again until they are acknowledged, as an outbox would.</summary>
+    public Task Publish(string subject, byte[] payload) => Eventually.True(
+        async () => await Record.ExceptionAsync(() => _host.Services.GetRequiredService<JetStream>().Publish(subject, payload, TestContext.Current.CancellationToken)) is null, $"an acknowledgement on {subject}");
 
     /// <summary>Ends when a stop was heard; what is at work may still be at work.</summary>
     public Task TakesNoMore => _host.Services.GetServices<IHostedService>().OfType<HandlerHost>().Single().ExecuteTask!;
