@@ -105,6 +105,14 @@ public sealed class RecordedStreamsTests
                 new McpServerEvent.Removed("bob", Story.Noon),
             ]
         },
+        {
+            "mcp-server-2026-11-offers",
+            [
+                new McpServerEvent.Configured(
+                    "four", new McpServerEntry(null, [], new Dictionary<string, McpValue>(), null, "https://mcp.example.org/", new Dictionary<string, McpValue>(), false), "ann", Story.Noon),
+                new McpServerEvent.Offers(["resources:list", "resources:read"], Story.Noon),
+            ]
+        },
         { "secret-2026-11", [new SecretEvent.Set("one", "sha256:0123abcd", "ann", Story.Noon), new SecretEvent.Removed("one", "bob", Story.Noon)] },
     };
 
