@@ -37,6 +37,9 @@ internal static class ParentDeath
           wait "$child"; code=$?
           kill -0 "$child" 2>/dev/null || break
         done
+        # A signal and the end of the child in one moment: that wait told of the signal, and the next one tells of the end; 127 when it was told already.
+        wait "$child"; told=$?
+        [ "$told" = 127 ] || code=$told
         kill -9 "$watch" 2>/dev/null
         exit "$code"
         """;

@@ -246,7 +246,10 @@ public sealed class EndpointTests(Servers servers) : IClassFixture<Servers>
     {
         await gateway.Services.GetRequiredService<PolicyBook>().Set("rules: [{ name: probe, tools: [probe.*], verdict: allow, because: because }]", "test", expected: null, Ct);
         await gateway.Services.GetRequiredService<McpServerBook>().Set(
-            [("probe", ReadMcpServers.One("probe", JsonSerializer.SerializeToElement(new { command = "node", args = new[] { Path.Combine(McpHost.Here(), "probe.mjs") }, env = new { PROBE = folder.Path } })))], "ann", Ct);
+            [("probe", ReadMcpServers.One("probe", JsonSerializer.SerializeToElement(new
+            {
+                command = "node", args = new[] { McpHost.Script(folder, "probe.mjs") }, env = new { PROBE = folder.Path }, sandbox = new { writable = new[] { folder.Path } },
+            })))], "ann", Ct);
     }
 
     private static bool Did(TestFolder folder, string what) => File.Exists(folder.Of("effects")) && File.ReadAllLines(folder.Of("effects")).Contains(what);

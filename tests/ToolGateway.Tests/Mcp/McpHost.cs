@@ -37,12 +37,15 @@ internal sealed class McpHost : IAsyncDisposable
     });
 
     /// <summary>A program of this folder where the user that servers run as can read it; what it is to write to, every user may.</summary>
-    public string Script(string name)
+    public string Script(string name) => Script(_folder, name);
+
+    /// <summary>The same in a folder of the test.</summary>
+    public static string Script(TestFolder folder, string name)
     {
-        File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_111_111);
-        Directory.CreateDirectory(_folder.Of("programs"));
-        File.Copy(Path.Combine(Here(), name), _folder.Of($"programs/{name}"), overwrite: true);
-        return _folder.Of($"programs/{name}");
+        File.SetUnixFileMode(folder.Path, (UnixFileMode)0b111_111_111);
+        Directory.CreateDirectory(folder.Of("programs"));
+        File.Copy(Path.Combine(Here(), name), folder.Of($"programs/{name}"), overwrite: true);
+        return folder.Of($"programs/{name}");
     }
 
     public string Folder => _folder.Path;
