@@ -77,25 +77,36 @@ public sealed class ClusterTests(Servers servers)
         TestContext.Current.TestOutputHelper?.WriteLine(
             $"Of {acknowledged.Count} acknowledged messages, the leader serves {different} otherwise or not at all; the node that had been cut off is called current, {(leads ? "leads" : "does not lead")} and {(delivers ? "delivers" : "does not deliver")}.");
 
-        await using var back = await Service(ServiceNames.Sessions, Round(far, cluster.Remote), receiverDatabase);
-        await AllOnce(back, 65);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{Interlocked.Read(ref resent)} messages were asked for again.");
+        await using (var back = await Service(ServiceNames.Sessions, Round(far, cluster.Remote), receiverDatabase))
+        {
+            await AllOnce(back, 65);
+            TestContext.Current.TestOutputHelper?.WriteLine($"{Interlocked.Read(ref resent)} messages were asked for again.");
 
-        // The runbook: the node is stopped, its store deleted, and it is started again.
-        await cluster.KillAndWipe(cut);
-        await cluster.Restart(cut);
-        await Eventually.True(async () => await cluster.IsWhole(JetStream.Events, far) && await cluster.IsWhole(Commands, far), "all copies current", Patience);
-        await Eventually.True(async () => await cluster.LeaderOf(Commands, far, Consumer) is not null, "somebody who delivers", Patience);
-        await producer.Send("run-1", CountUp(66, 10));
-        try
-        {
-            await AllOnce(back, 75);
+            // The runbook: the node is stopped, its store deleted, and it is started again.
+            await cluster.KillAndWipe(cut);
+            await cluster.Restart(cut);
+            await Eventually.True(async () => await cluster.IsWhole(JetStream.Events, far) && await cluster.IsWhole(Commands, far), "all copies current", Patience);
+            await Eventually.True(async () => await cluster.LeaderOf(Commands, far, Consumer) is not null, "somebody who delivers", Patience);
+            await producer.Send("run-1", CountUp(66, 10));
+            try
+            {
+                await AllOnce(back, 75);
+            }
+            catch (TimeoutException)
+            {
+                TestContext.Current.TestOutputHelper?.WriteLine($"{await producer.Scalar<long>(TallyService.Unpublished)} unpublished\n{await cluster.Tell(Commands, Consumer)}");
+                throw;
+            }
         }
-        catch (TimeoutException)
-        {
-            TestContext.Current.TestOutputHelper?.WriteLine($"{await producer.Scalar<long>(TallyService.Unpublished)} unpublished\n{await cluster.Tell(Commands, Consumer)}");
-            throw;
-        }
+
+        // Whoever leads: what all copies have lost after it was acknowledged is missed, and asked for.
+        await producer.Send("run-1", CountUp(76, 10));
+        await Published(producer);
+        await Eventually.True(async () => await cluster.Ask(far, $"STREAM.PURGE.{Commands}") is not null, "an empty stream", Patience);
+        var before = Interlocked.Read(ref resent);
+        await using var last = await Service(ServiceNames.Sessions, Round(far, cluster.Remote), receiverDatabase);
+        await AllOnce(last, 85);
+        Assert.True(Interlocked.Read(ref resent) - before >= 10, "acknowledged messages were gone, and nobody asked for them");
     }
 
     [Fact]
