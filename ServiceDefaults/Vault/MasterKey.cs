@@ -13,6 +13,9 @@ public sealed class MasterKey
     /// <summary>The setting that names the file.</summary>
     public const string FileVariable = "AGENTPLATFORM_MASTER_KEY_FILE";
 
+    /// <summary>The credential of systemd that holds the key where no file is named: <c>LoadCredentialEncrypted=</c> keeps it sealed by the machine's TPM or by the host's key.</summary>
+    public const string Credential = "agentplatform-master-key";
+
     private const int Length = 32;
     private readonly byte[] _key;
 
@@ -37,7 +40,11 @@ public sealed class MasterKey
             throw new InvalidOperationException(
                 $"The master key file {path} named by {FileVariable} does not exist. Make one: head -c {Length} /dev/urandom > {path} && chmod 600 {path}");
         }
-        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        return Read(path, UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite);
+    }
+
+    private static MasterKey Read(string path, UnixFileMode others)
+    {
         if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & others) != UnixFileMode.None)
         {
             throw new InvalidOperationException($"The master key file {path} can be read or written by other users. Close it: chmod 600 {path}");
@@ -49,12 +56,19 @@ public sealed class MasterKey
                 $"The master key file {path} has {key.Length} bytes instead of {Length}. Restore it from its backup: what was sealed under it cannot be opened with another key.");
     }
 
-    /// <summary>The key that <see cref="FileVariable"/> names; null when it names none.</summary>
+    /// <summary>The key that <see cref="FileVariable"/> names, else the one that systemd has unsealed for this service; null when there is neither.</summary>
     /// <param name="configuration">The service's configuration.</param>
     public static MasterKey? From(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        return configuration[FileVariable] is { Length: > 0 } file ? FromFile(file) : null;
+        if (configuration[FileVariable] is { Length: > 0 } file)
+        {
+            return FromFile(file);
+        }
+        // systemd lets the service's user read it through an access list, which shows as the group's right; nobody else can enter the folder.
+        return configuration["CREDENTIALS_DIRECTORY"] is { Length: > 0 } folder && Path.Combine(folder, Credential) is var credential && File.Exists(credential)
+            ? Read(credential, UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite)
+            : null;
     }
 
     /// <summary>The key for one purpose.</summary>

@@ -93,6 +93,36 @@ public interface IModelFabricApi
     [Delete("admin/budgets/{name}")]
     Task RemoveBudget([Path] string name, CancellationToken ct = default);
 
+    /// <summary>What holds for calls beside routes and budgets.</summary>
+    /// <param name="ct">Cancels the request.</param>
+    [Get("admin/policies")]
+    Task<JsonElement> ListPolicies(CancellationToken ct = default);
+
+    /// <summary>One policy.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="ct">Cancels the request.</param>
+    [Get("admin/policies/{name}")]
+    Task<JsonElement> GetPolicy([Path] string name, CancellationToken ct = default);
+
+    /// <summary>Adds or replaces a policy.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="policy">JSON, or YAML where the content says so.</param>
+    /// <param name="ct">Cancels the request.</param>
+    [Put("admin/policies/{name}")]
+    Task<JsonElement> SetPolicy([Path] string name, [Body] HttpContent policy, CancellationToken ct = default);
+
+    /// <summary>Removes a policy.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="ct">Cancels the request.</param>
+    [Delete("admin/policies/{name}")]
+    Task RemovePolicy([Path] string name, CancellationToken ct = default);
+
+    /// <summary>What policies would take out of a text; nothing is sent.</summary>
+    /// <param name="test">The text, and whose call to which model it would be.</param>
+    /// <param name="ct">Cancels the request.</param>
+    [Post("admin/policies/test")]
+    Task<JsonElement> TestPolicies([Body] object test, CancellationToken ct = default);
+
     /// <summary>Sums of usage over whole days (UTC).</summary>
     /// <param name="by">Columns to keep apart, separated by commas: run, principal, provider, model, day.</param>
     /// <param name="from">The first day.</param>

@@ -82,7 +82,7 @@ internal static class AppendCommands
 
         values.Add(Text(unit.CorrelationId, NpgsqlDbType.Varchar));
         values.Add(Text(unit.CausationId, NpgsqlDbType.Varchar));
-        values.Add(Text(unit.Headers, NpgsqlDbType.Jsonb));
+        values.Add(Text(append.Headers ?? unit.Headers, NpgsqlDbType.Jsonb));
         if (isNew)
         {
             values.Add(Text(append.Type, NpgsqlDbType.Varchar));
@@ -114,7 +114,7 @@ internal static class AppendCommands
                 new() { Value = Array(appends, a => a.Append.Events.Count) },
                 Texts(a => a.Unit.CorrelationId, NpgsqlDbType.Varchar),
                 Texts(a => a.Unit.CausationId, NpgsqlDbType.Varchar),
-                Texts(a => a.Unit.Headers, NpgsqlDbType.Jsonb),
+                Texts(a => a.Append.Headers ?? a.Unit.Headers, NpgsqlDbType.Jsonb),
                 new() { Value = streamOf },
                 new() { Value = ids },
                 new() { Value = types, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Varchar },

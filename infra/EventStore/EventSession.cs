@@ -16,6 +16,8 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
     private readonly List<SharedRow> _shared = [];
     private readonly List<Action> _afterCommit = [];
 
+    public string? TraceParent { get; set; }
+
     public string? CorrelationId { get; set; }
 
     public string? CausationId { get; set; }
@@ -57,7 +59,8 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
         ArgumentNullException.ThrowIfNull(events);
         if (events.Count > 0)
         {
-            _appends.Add(() => Append(stream, type: null, expected, events));
+            var headers = TraceHeaders(TraceParent);
+            _appends.Add(() => Append(stream, type: null, expected, events) with { Headers = headers });
         }
     }
 
@@ -98,7 +101,7 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
             Shared = _shared,
             CorrelationId = CorrelationId,
             CausationId = CausationId,
-            Headers = TraceHeaders(),
+            Headers = TraceHeaders(Activity.Current?.Id),
         };
         try
         {
@@ -123,7 +126,7 @@ internal sealed class EventSession(PostgresEventStore store) : IPostgresSession
 
     private static NpgsqlBatchCommand Once(string command) => new("insert into ap_commands (id) values ($1)") { Parameters = { new() { Value = command } } };
 
-    private static string? TraceHeaders() => Activity.Current?.Id is { } id ? $$"""{"traceparent":"{{id}}"}""" : null;
+    private static string? TraceHeaders(string? traceParent) => traceParent is { } id ? $$"""{"traceparent":"{{id}}"}""" : null;
 
     private StreamAppend Append(string stream, string? type, ExpectedVersion expected, IReadOnlyCollection<object> events) =>
         new(stream, type, expected, [.. events.Select(ToStore)]);

@@ -5,6 +5,9 @@ namespace AgentPlatform.EventStore;
 /// <summary>A unit of work that other tables of the same database can take part in: one round trip, one transaction.</summary>
 public interface IPostgresSession : IEventSession
 {
+    /// <summary>The W3C <c>traceparent</c> of what is appended from here on, for work that is stored after and beside the request it belongs to; null for the current activity's.</summary>
+    string? TraceParent { get; set; }
+
     /// <summary>Adds a statement of one's own to the transaction, after the events.</summary>
     /// <param name="command">Positional parameters only; its rows are not read. Raising <c>AP001</c> is a conflict like that of a stream.</param>
     void Enlist(NpgsqlBatchCommand command);

@@ -6,7 +6,11 @@ namespace AgentPlatform.EventStore;
 internal readonly record struct NewEvent(Guid Id, string Type, string DotnetType, string Json);
 
 /// <summary>Events for one stream.</summary>
-internal sealed record StreamAppend(string Stream, string? Type, ExpectedVersion Expected, IReadOnlyList<NewEvent> Events);
+internal sealed record StreamAppend(string Stream, string? Type, ExpectedVersion Expected, IReadOnlyList<NewEvent> Events)
+{
+    /// <summary>Null for those of its unit.</summary>
+    public string? Headers { get; init; }
+}
 
 /// <summary>What one session wants stored, together or not at all.</summary>
 internal sealed class UnitOfWork

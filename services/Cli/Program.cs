@@ -5,7 +5,7 @@ using AgentPlatform.Cli.Commands;
 var shared = new Shared();
 var root = new RootCommand("agentctl: run plans, watch them, answer what agents ask, check the audit trail")
 {
-    RunCommands.Run(shared), RunCommands.Runs(shared), ToolCommands.Tools(shared), ModelCommands.Models(shared), ModelRouteCommands.Routes(shared), BudgetCommands.Budgets(shared), McpCommands.Mcp(shared), PolicyCommands.Policy(shared), GrantCommands.Grants(shared), RequestCommands.Requests(shared), DeadLetterCommands.DeadLetters(shared), AuditCommands.Audit(shared),
+    RunCommands.Run(shared), RunCommands.Runs(shared), ToolCommands.Tools(shared), ModelCommands.Models(shared), ModelRouteCommands.Routes(shared), BudgetCommands.Budgets(shared), ModelPolicyCommands.Policies(shared), McpCommands.Mcp(shared), PolicyCommands.Policy(shared), GrantCommands.Grants(shared), RequestCommands.Requests(shared), DeadLetterCommands.DeadLetters(shared), AuditCommands.Audit(shared),
 };
 shared.AddTo(root);
 var parsed = root.Parse(args);

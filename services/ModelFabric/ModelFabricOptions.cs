@@ -13,6 +13,10 @@ public sealed record ModelFabricOptions
     /// <summary>Where the platform keeps its data; <c>AGENTPLATFORM_DATA</c>, else the user's data folder.</summary>
     public string? DataFolder { get; init; }
 
+    public static string FolderOf(ModelFabricOptions options, IConfiguration configuration) =>
+        options.DataFolder ?? configuration["AGENTPLATFORM_DATA"]
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "agentplatform");
+
     /// <summary>Providers that the operator fixes; they cannot be changed over HTTP.</summary>
     public Dictionary<string, ConfiguredProvider> Providers { get; init; } = [];
 
@@ -103,7 +107,7 @@ public sealed record ModelFabricOptions
 
     public sealed record RecordOptions
     {
-        /// <summary>Calls that end within this time share the commit of their records; a process that dies loses so much of its history.</summary>
+        /// <summary>Calls that end within this time share the commit of their records; until then the journal has them.</summary>
         public TimeSpan GatheredFor { get; init; } = TimeSpan.FromMilliseconds(5);
 
         public int PerCommitMax { get; init; } = 64;
@@ -113,6 +117,12 @@ public sealed record ModelFabricOptions
 
         /// <summary>A question or an answer larger than this is not kept.</summary>
         public int TextBytesMax { get; init; } = 1024 * 1024;
+
+        /// <summary>After so much the journal goes on in another file; one whose calls are all in the store is deleted.</summary>
+        public int JournalBytesMax { get; init; } = 8 * 1024 * 1024;
+
+        /// <summary>How often a process looks for the journals of others that died.</summary>
+        public TimeSpan RecoveredEvery { get; init; } = TimeSpan.FromSeconds(30);
 
         /// <summary>With so many records waiting, because the store is away, no further call is begun.</summary>
         public int WaitingMax { get; init; } = 10_000;
@@ -193,6 +203,8 @@ public sealed record ModelFabricOptions
                 .. Rule(options.Records.GatheredFor >= TimeSpan.Zero && options.Records.GatheredFor <= TimeSpan.FromSeconds(1), $"Records:GatheredFor must lie between 0 and 1 s ({options.Records.GatheredFor})"),
                 .. Rule(options.Records.PerCommitMax is >= 1 and <= 100, $"Records:PerCommitMax must lie between 1 and 100 ({options.Records.PerCommitMax})"),
                 .. Positive("Records:WaitingMax", options.Records.WaitingMax),
+                .. Positive("Records:JournalBytesMax", options.Records.JournalBytesMax),
+                .. Rule(options.Records.RecoveredEvery > TimeSpan.Zero, $"Records:RecoveredEvery must be positive ({options.Records.RecoveredEvery})"),
                 .. Positive("Records:TextBytesMax", options.Records.TextBytesMax),
                 .. Positive("Policies:PoliciesMax", options.Policies.PoliciesMax),
                 .. Rule(options.Budgets.CountersKept > TimeSpan.FromDays(1) + u.CallDurationMax, $"Budgets:CountersKept must exceed a day and Upstream:CallDurationMax ({options.Budgets.CountersKept})"),

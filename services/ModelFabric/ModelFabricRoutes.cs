@@ -49,7 +49,9 @@ public static class ModelFabricRoutes
         services.AddSingleton<HedgeCandidates>();
         services.AddSingleton<TryCandidates>();
         services.AddSingleton<FabricTelemetry>();
+        services.AddSingleton<CallJournal>();
         services.AddSingleton<RecordCalls>().AddHostedService(static provider => provider.GetRequiredService<RecordCalls>());
+        services.AddHostedService<RecoverCalls>();
         services.AddSingleton<AnswerCall>();
         services.AddSingleton<IStartupFilter, AcceptApiKeyHeader>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler, RefuseInCallersForm>();
@@ -115,6 +117,7 @@ public static class ModelFabricRoutes
         var policies = app.MapGroup("/admin/policies");
         policies.MapGet("", ListPolicies.All).RequireAuthorization(Access.Operate);
         policies.MapGet("{name}", ListPolicies.One).RequireAuthorization(Access.Operate);
+        policies.MapPost("test", TestPolicies.Handle).RequireAuthorization(Access.Operate);
         policies.MapPut("{name}", PutPolicy.Handle).RequireAuthorization(Access.Own);
         policies.MapDelete("{name}", ListPolicies.Remove).RequireAuthorization(Access.Own);
 

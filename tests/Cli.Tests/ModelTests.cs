@@ -13,6 +13,8 @@ public sealed class ModelTests
     private const string Route = """{"name":"auto","candidates":[{"model":"up/a","weight":3,"tier":0},{"model":"near/b","weight":1,"tier":1}],"localOnly":false,"inputPriceMax":2.5}""";
     private const string Budget = """{"name":"team","scope":"principal","window":"day","tokensMax":5000,"of":"ann"}""";
 
+    private const string Policy = """{"name":"clean","principal":null,"models":"up/*","hosts":null,"redact":[{"name":"address","pattern":"a@b"}],"alsoOnThisMachine":false,"keepTexts":true,"cacheSeconds":60,"media":"local_only"}""";
+
     private static readonly Dictionary<string, string> Answers = new()
     {
         ["GET /v1/models"] = """{"object":"list","data":[{"id":"up/a","owned_by":"up"},{"id":"auto","owned_by":"route"}]}""",
@@ -26,6 +28,10 @@ public sealed class ModelTests
         ["GET /admin/budgets"] = $$"""{"budgets":[{{Budget}}]}""",
         ["GET /admin/budgets/team"] = """{"budget":BUDGET,"spent":[{"counter":"team|2026-11-21|ann","tokens":10,"money":0.5,"tokensReserved":4,"moneyReserved":0}]}""".Replace("BUDGET", Budget, StringComparison.Ordinal),
         ["PUT /admin/budgets/team"] = Budget,
+        ["GET /admin/policies"] = $$"""{"policies":[{{Policy}}]}""",
+        ["GET /admin/policies/clean"] = Policy,
+        ["PUT /admin/policies/clean"] = Policy,
+        ["POST /admin/policies/test"] = """{"policies":["clean"],"text":"[address] wrote","found":[{"policy":"clean","rule":"address","count":1}],"media":false}""",
     };
 
     [Theory]
@@ -40,6 +46,9 @@ public sealed class ModelTests
     [InlineData("team\tprincipal ann\tday\t5000\t-", 0, "budgets", "list")]
     [InlineData("team\tprincipal ann\tday\t5000\t-\nteam|2026-11-21|ann\t10\t4\t0.5\t0", 0, "budgets", "show", "team")]
     [InlineData("team is taken away", 0, "budgets", "remove", "team")]
+    [InlineData("clean\tall\tup/*\tany\taddress\tlocal_only\ttexts, answers 60 s", 0, "policies", "list")]
+    [InlineData("clean\taddress\t1\n[address] wrote", 0, "policies", "test", "--text", "a@b wrote")]
+    [InlineData("clean is taken away", 0, "policies", "remove", "clean")]
     public async Task What_there_is_is_told_in_lines(string lines, int code, params string[] command)
     {
         await using var fabric = await FakeFabric.Start();
@@ -69,12 +78,29 @@ public sealed class ModelTests
         Assert.DoesNotContain("key-of-nobody", said.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_policy_goes_to_the_service_as_it_was_written_and_comes_back_as_set_takes_it()
+    {
+        await using var fabric = await FakeFabric.Start();
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "models: up/*   # all of them\nmedia: local_only\n", TestContext.Current.CancellationToken);
+        var set = await AgentCtl.Run(fabric.Environment, "policies", "set", "clean", file);
+        var shown = await AgentCtl.Run(fabric.Environment, "policies", "show", "clean");
+        File.Delete(file);
+
+        Assert.Equal((0, 0), (set.ExitCode, shown.ExitCode));
+        Assert.Equal("PUT /admin/policies/clean models: up/*   # all of them\nmedia: local_only\n", fabric.Asked.First());
+        Assert.Equal(["models", "redact", "alsoOnThisMachine", "keepTexts", "cacheSeconds", "media"], System.Text.Json.Nodes.JsonNode.Parse(shown.Output)!.AsObject().Select(property => property.Key));
+    }
+
     [Theory]
     [InlineData("Give --preset or --kind", "models", "add", "up")]
     [InlineData("There is no file", "models", "add", "up", "--kind", "openai", "--key-file", "nowhere")]
     [InlineData("exclude each other", "models", "add", "up", "--kind", "openai", "--key-file", "nowhere", "--key-stdin")]
     [InlineData("a weight is a positive whole number", "routes", "set", "auto", "up/a=x")]
     [InlineData("Give --tokens, --money or both", "budgets", "set", "team")]
+    [InlineData("There is no file", "policies", "set", "clean", "nowhere.yaml")]
+    [InlineData("Give --text or --file", "policies", "test")]
     [InlineData("yearly", "budgets", "set", "team", "--window", "yearly", "--tokens", "1")]
     public async Task Wrong_use_is_said_and_nothing_is_asked(string why, params string[] command)
     {
@@ -90,6 +116,7 @@ public sealed class ModelTests
     [InlineData("models", "list", "providers", "add", "test", "remove", "usage")]
     [InlineData("routes", "list", "set", "explain", "remove")]
     [InlineData("budgets", "list", "show", "set", "remove")]
+    [InlineData("policies", "list", "show", "set", "test", "remove")]
     public async Task Help_names_every_command_and_each_explains_itself(string noun, params string[] verbs)
     {
         var all = (await AgentCtl.Run(new Dictionary<string, string>(), noun, "--help")).Output;

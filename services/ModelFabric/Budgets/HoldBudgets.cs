@@ -10,7 +10,8 @@ using Microsoft.Extensions.Options;
 namespace AgentPlatform.ModelFabric.Budgets;
 
 /// <summary>What an attempt has set aside, and how it is reckoned.</summary>
-public sealed record BudgetHold(Guid Attempt, ModelCall Call, ModelRoute Route, CallOrigin Origin, IReadOnlyList<string> Counters, ModelPrice? Price)
+/// <param name="Reserved">Null where no budget asked for it.</param>
+public sealed record BudgetHold(Guid Attempt, ModelCall Call, ModelRoute Route, CallOrigin Origin, IReadOnlyList<string> Counters, ModelPrice? Price, TokenUsage? Reserved = null)
 {
     /// <summary>The day of a call is the day it was asked for, also when its answer ends after midnight.</summary>
     public Settlement Settle(TokenUsage? usage, bool failed) => new(
@@ -55,7 +56,7 @@ public sealed class HoldBudgets(ISettingStore<Budget> budgets, IBudgetLedger led
                 await records.Flush(ct);
                 refusal = await ledger.Reserve(wanted, ct);
             }
-            return refusal is null ? hold : throw Refused("budget_exhausted", Explain(refusal, input, output, money));
+            return refusal is null ? hold with { Reserved = new TokenUsage(input, output, Estimated: true) } : throw Refused("budget_exhausted", Explain(refusal, input, output, money));
         }
         catch (Exception away) when (Transient.Is(away))
         {

@@ -46,7 +46,7 @@ public sealed partial class AnswerCall(
             return;
         }
 
-        var call = new ModelCall(id, request, plan.Candidates[0].Model, workspace, origin.Principal, now, estimate);
+        var call = new ModelCall(id, request, plan.Candidates[0].Model, workspace, origin.Principal, now, estimate) { RequestSha256 = requestHash };
         http.Response.Headers[CallHeaders.Call] = http.Response.Headers[format.RequestIdHeader] = call.Id.ToString();
         var wish = await Wish(call, ct);
         if (wish.CachedFor is { } fresh && await calls.FindTexts(wish.Key, now - fresh, ct) is { } known)
@@ -78,7 +78,7 @@ public sealed partial class AnswerCall(
         {
             Id = call.Id, Model = call.Request.Model, Provider = route.Provider, Origin = origin, Streaming = call.Request.Stream, StartedAt = call.At, TotalMilliseconds = 0,
             Status = StatusCodes.Status200OK, RequestSha256 = requestHash, ResponseSha256 = Convert.ToHexStringLower(SHA256.HashData(known.Answer.Span)), CachedFrom = known.Call, Trace = Activity.Current?.TraceId.ToString(),
-        }, Settlement: null));
+        }, Settlement: null, TraceParent: Activity.Current?.Id));
         await SendWhole(http, known.Answer, known.ContentType, ct);
     }
 
@@ -139,7 +139,7 @@ public sealed partial class AnswerCall(
             return;
         }
         // Before the client is told: it may leave, and its call is recorded all the same.
-        records.Add(new CallEntry(call.Id, record, attempt.Settlement, texts));
+        records.Add(new CallEntry(call.Id, record, attempt.Settlement, texts, Activity.Current?.Id));
         if (failure is not null)
         {
             CallFailed(call.Id, call.Request.Model, failure.ErrorClass, failure.Status);
@@ -183,12 +183,14 @@ public sealed partial class AnswerCall(
         using var patience = new CancellationTokenSource(RecordDurationMax, time);
         try
         {
-            return await calls.Store(record, settlement, answer, patience.Token);
+            var known = await calls.Store(record, settlement, answer, patience.Token);
+            records.Stored(new CallEntry(record.Id, record, settlement));
+            return known;
         }
         catch (Exception lost) when (lost is not OutOfMemoryException)
         {
             NotRepeatable(lost, record.Id);
-            records.Add(new CallEntry(record.Id, record, settlement));
+            records.Add(new CallEntry(record.Id, record, settlement, TraceParent: Activity.Current?.Id));
             throw ModelCallException.Upstream("store_unavailable", "The answer could not be recorded, so it could not be repeated. Ask again.", StatusCodes.Status503ServiceUnavailable, lost);
         }
     }

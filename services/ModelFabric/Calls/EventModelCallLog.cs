@@ -158,6 +158,8 @@ public sealed class EventModelCallLog(PostgresEventStore store, MasterKeySource 
         {
             if (entry.Record is { } record)
             {
+                // Stored after and beside the request, in a commit of many.
+                session.TraceParent = entry.TraceParent;
                 session.StartStream(Stream + record.Id, ModelCallEvent.ModelCalled.Of(record));
             }
         }

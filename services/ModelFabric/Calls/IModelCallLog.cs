@@ -8,7 +8,12 @@ namespace AgentPlatform.ModelFabric.Calls;
 /// <param name="Record">Null when only what it used is to be counted.</param>
 /// <param name="Settlement">What it used, settled together with the record; null when no provider was asked.</param>
 /// <param name="Texts">Question and answer, where a policy has them kept.</param>
-public sealed record CallEntry(Guid Id, ModelCallRecord? Record, Settlement? Settlement, KeptTexts? Texts = null);
+/// <param name="TraceParent">The span of the call, for the event that is stored after it.</param>
+public sealed record CallEntry(Guid Id, ModelCallRecord? Record, Settlement? Settlement, KeptTexts? Texts = null, string? TraceParent = null)
+{
+    /// <summary>What the journal knows it by: a call has one record, and beside it perhaps settlements of attempts that came to nothing. Null for what need not outlive the process.</summary>
+    public Guid? Key => Record is not null ? Id : Settlement?.Attempt;
+}
 
 /// <summary>One record per call, and the answers of calls that carried an Idempotency-Key.</summary>
 public interface IModelCallLog

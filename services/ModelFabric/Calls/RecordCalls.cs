@@ -10,11 +10,8 @@ namespace AgentPlatform.ModelFabric.Calls;
 /// Stores the records of calls whose answers are out, many in one commit, while their connections go on. Nothing is dropped
 /// because the store is away: records wait, and when too many wait no new call is begun.
 /// </summary>
-/// <remarks>
-/// A process that dies loses the records of the last few milliseconds (<see cref="ModelFabricOptions.RecordOptions.GatheredFor"/>). Budgets do not depend
-/// on them: what a call may cost was set aside durably before its provider was asked, and stays so until somebody settles it or it expires.
-/// </remarks>
-public sealed partial class RecordCalls(IModelCallLog log, IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<RecordCalls> logger)
+/// <remarks>What waits stands in the journal too, so that the next process stores it when this one dies (<see cref="RecoverCalls"/>).</remarks>
+public sealed partial class RecordCalls(IModelCallLog log, CallJournal journal, IOptions<ModelFabricOptions> options, TimeProvider time, ILogger<RecordCalls> logger)
     : IHostedService, IAsyncDisposable
 {
     private static readonly TimeSpan RetryDelayMin = TimeSpan.FromMilliseconds(100);
@@ -50,11 +47,29 @@ public sealed partial class RecordCalls(IModelCallLog log, IOptions<ModelFabricO
 
     public void Add(CallEntry entry)
     {
+        try
+        {
+            journal.Note(entry);
+        }
+        catch (Exception full) when (full is IOException or UnauthorizedAccessException)
+        {
+            // The answer is out. That its record outlives the process is lost, the record itself is not.
+            NotJournaled(full, entry.Id);
+        }
         Interlocked.Increment(ref _waiting);
         if (!_channel.Writer.TryWrite(new Waiting(entry, Reached: null)))
         {
             Interlocked.Decrement(ref _waiting);
             Lost(1);
+        }
+    }
+
+    /// <summary>A call is in the store, by whatever way.</summary>
+    public void Stored(CallEntry entry)
+    {
+        if (entry.Key is { } key)
+        {
+            journal.Stored(key);
         }
     }
 
@@ -131,6 +146,7 @@ public sealed partial class RecordCalls(IModelCallLog log, IOptions<ModelFabricO
                     }
                 }
                 await Store(entries);
+                entries.ForEach(Stored);
                 Interlocked.Add(ref _waiting, -entries.Count);
                 reached.ForEach(waiter => waiter.TrySetResult());
                 entries.Clear();
@@ -210,6 +226,9 @@ public sealed partial class RecordCalls(IModelCallLog log, IOptions<ModelFabricO
     [LoggerMessage(4202, LogLevel.Error, "The store refused the record of call {Call}; it is missing from the history, what it used is counted")]
     private partial void RecordRefused(Exception exception, Guid call);
 
-    [LoggerMessage(4205, LogLevel.Error, "{Count} calls were not recorded before the service ended, because the store was away")]
+    [LoggerMessage(4205, LogLevel.Error, "{Count} calls were not recorded before the service ended, because the store was away; the journal has them for the next start")]
     private partial void Lost(long count);
+
+    [LoggerMessage(4206, LogLevel.Error, "Call {Call} could not be noted in the journal; its record waits for the store in memory only. Is the disk full?")]
+    private partial void NotJournaled(Exception exception, Guid call);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AgentPlatform.ModelFabric.Budgets;
 using AgentPlatform.ModelFabric.Models;
 using AgentPlatform.ModelFabric.Policies;
@@ -14,9 +15,12 @@ namespace AgentPlatform.ModelFabric.Calls;
 public sealed record Attempt(ModelRoute Route, ModelCallException? Failure, TokenUsage? Usage, Settlement? Settlement);
 
 /// <summary>One attempt: set aside what it may cost, ask, and reckon what it did cost. It never throws; every way it can end is an <see cref="Attempt"/>.</summary>
-public sealed partial class TryProvider(HoldBudgets budgets, HoldPolicies policies, ProviderHealth health, TimeProvider time, ILogger<TryProvider> logger)
+public sealed partial class TryProvider(HoldBudgets budgets, HoldPolicies policies, ProviderHealth health, CallJournal journal, TimeProvider time, ILogger<TryProvider> logger)
 {
     public const int ClientClosedRequest = 499;
+
+    /// <summary>How a call is recorded whose process died before it ended; what became of it at the provider nobody knows.</summary>
+    public const string GatewayDied = "gateway_died";
 
     /// <summary>Ends after which nobody knows whether the provider read the question, and bills it.</summary>
     private static readonly HashSet<string> MayCost =
@@ -35,6 +39,7 @@ public sealed partial class TryProvider(HoldBudgets budgets, HoldPolicies polici
             var guarded = await policies.Guard(call, route, origin.Principal, sink.Observed, ct);
             using var place = await health.Enter(route, origin.Principal, ct);
             hold = await budgets.Reserve(call, route, origin, ct);
+            Journal(call, route, origin, hold);
             await health.Ask(route, token => Ask(guarded, route, sink, firstTokenWithin, token), ct);
         }, ct);
         if (hold is null)
@@ -45,6 +50,27 @@ public sealed partial class TryProvider(HoldBudgets budgets, HoldPolicies polici
             : failure is not null && MayCost.Contains(failure.ErrorClass) ? new TokenUsage(call.Estimate.Value.Input, 0, Estimated: true)
             : null;
         return new Attempt(route, failure, usage, hold.Settle(usage, failed: failure is not null || sink.Observed.ErrorInAnswer is not null));
+    }
+
+    /// <summary>From here on the provider may be asked: if this process dies, the next one tells of the call and counts what it had set aside.</summary>
+    private void Journal(ModelCall call, ModelRoute route, CallOrigin origin, BudgetHold hold)
+    {
+        var settlement = hold.Settle(hold.Reserved, failed: true);
+        try
+        {
+            journal.Note(new CallEntry(call.Id, new ModelCallRecord
+            {
+                Id = call.Id, Model = call.Request.Model, Provider = route.Provider, Origin = origin, Streaming = call.Request.Stream, StartedAt = call.At, TotalMilliseconds = 0,
+                Status = StatusCodes.Status500InternalServerError, ErrorClass = GatewayDied, UpstreamModel = call.Request.Model.Contains('/', StringComparison.Ordinal) ? null : route.Model,
+                Usage = hold.Reserved, Cost = settlement.Money, Host = route.IsLocal ? null : route.Entry!.BaseUrl.IdnHost, RequestSha256 = call.RequestSha256,
+                Trace = Activity.Current?.TraceId.ToString(),
+            }, settlement, TraceParent: Activity.Current?.Id));
+        }
+        catch (Exception full) when (full is IOException or UnauthorizedAccessException)
+        {
+            throw ModelCallException.Upstream("journal_unavailable",
+                $"The call cannot be noted in {journal.Folder} before its provider is asked, and none is made that may stay without a record: {full.Message}", StatusCodes.Status503ServiceUnavailable, full);
+        }
     }
 
     private async Task Ask(ModelCall call, ModelRoute route, AnswerSink sink, TimeSpan? within, CancellationToken ct)

@@ -17,6 +17,8 @@ namespace AgentPlatform.ModelFabric.Models;
 /// <param name="Estimate">Made when a budget, a route or a silent provider asks for it.</param>
 public sealed record ModelCall(Guid Id, CallRequest Request, string Model, Guid? Workspace, string Principal, DateTimeOffset At, Lazy<RequestEstimate> Estimate)
 {
+    public string RequestSha256 { get; init; } = "";
+
     /// <summary>What every answer of ours that is put together here begins with.</summary>
     public AnswerHead Head => new(Id, Request.Model, At, Request.IncludeUsage);
 }

@@ -1,4 +1,5 @@
 using System.IO.Enumeration;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Settings;
@@ -10,6 +11,14 @@ namespace AgentPlatform.ModelFabric.Policies;
 /// <param name="Pattern">A regular expression without back references, so that it takes no longer than the text is long.</param>
 public sealed record RedactionRule(string Name, string Pattern);
 
+/// <summary>What becomes of requests with parts that are no text.</summary>
+public enum MediaRule
+{
+    Allow,
+    LocalOnly,
+    Refuse,
+}
+
 /// <summary>What holds for some calls beside routes and budgets. Of several that fit a call all hold.</summary>
 /// <param name="Name">What a refusal calls it.</param>
 /// <param name="Principal">Whose calls; null for everybody's.</param>
@@ -19,9 +28,22 @@ public sealed record RedactionRule(string Name, string Pattern);
 /// <param name="AlsoOnThisMachine">Hosts and redaction hold for providers on this machine too, which may pass requests on.</param>
 /// <param name="KeepTexts">Requests and answers are kept, sealed; <c>replay/MODEL</c> answers from them.</param>
 /// <param name="CacheSeconds">The same request of the same principal gets the same answer for so long.</param>
+/// <param name="Media">Where requests with images, documents or sound may go; when not said they go wherever nothing is taken out of texts.</param>
 public sealed partial record CallPolicy(
-    string Name, string? Principal = null, string? Models = null, string[]? Hosts = null, RedactionRule[]? Redact = null, bool AlsoOnThisMachine = false, bool KeepTexts = false, int? CacheSeconds = null) : ISetting
+    string Name, string? Principal = null, string? Models = null, string[]? Hosts = null, RedactionRule[]? Redact = null, bool AlsoOnThisMachine = false, bool KeepTexts = false, int? CacheSeconds = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] MediaRule? Media = null) : ISetting
 {
+    /// <summary>Whether a request with images, documents or sound may go to a provider.</summary>
+    /// <param name="isLocal">The provider is on this machine.</param>
+    public bool AllowsMedia(bool isLocal) => Media switch
+    {
+        MediaRule.Allow => true,
+        MediaRule.Refuse => false,
+        MediaRule.LocalOnly => isLocal,
+        // Nobody can look for texts in them: where texts are taken out they stay, unless the policy says otherwise.
+        _ => Redact is not { Length: > 0 } || isLocal && !AlsoOnThisMachine,
+    };
+
     public bool Fits(string principal, params ReadOnlySpan<string> models)
     {
         if (Principal is not null && Principal != principal)
@@ -53,12 +75,13 @@ public abstract record PolicyEvent
 
     [StoredAs("call-policy-set.1")]
     public sealed record PolicySet(
-        string Name, string? Principal, string? Models, string[]? Hosts, RedactionRule[]? Redact, bool AlsoOnThisMachine, bool KeepTexts, int? CacheSeconds, string By) : PolicyEvent
+        string Name, string? Principal, string? Models, string[]? Hosts, RedactionRule[]? Redact, bool AlsoOnThisMachine, bool KeepTexts, int? CacheSeconds, string By,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Media = null) : PolicyEvent
     {
         public static PolicyEvent From(CallPolicy policy, string by) =>
-            new PolicySet(policy.Name, policy.Principal, policy.Models, policy.Hosts, policy.Redact, policy.AlsoOnThisMachine, policy.KeepTexts, policy.CacheSeconds, by);
+            new PolicySet(policy.Name, policy.Principal, policy.Models, policy.Hosts, policy.Redact, policy.AlsoOnThisMachine, policy.KeepTexts, policy.CacheSeconds, by, policy.Media?.ToString());
 
-        public CallPolicy ToPolicy() => new(Name, Principal, Models, Hosts, Redact, AlsoOnThisMachine, KeepTexts, CacheSeconds);
+        public CallPolicy ToPolicy() => new(Name, Principal, Models, Hosts, Redact, AlsoOnThisMachine, KeepTexts, CacheSeconds, Media is null ? null : Enum.Parse<MediaRule>(Media));
     }
 
     [StoredAs("call-policy-removed.1")]

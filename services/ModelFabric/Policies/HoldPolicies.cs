@@ -23,12 +23,24 @@ public sealed class HoldPolicies(ISettingStore<CallPolicy> policies)
         {
             return call;
         }
-        var fitting = (await All(ct)).Where(policy => policy.Fits(principal, call.Request.Model, $"{route.Provider}/{route.Model}") && (!provider.IsLocal || policy.AlsoOnThisMachine)).ToArray();
+        var all = await All(ct);
+        if (all.Count == 0)
+        {
+            return call;
+        }
+        var concerned = all.Where(policy => policy.Fits(principal, call.Request.Model, $"{route.Provider}/{route.Model}")).ToArray();
+        var fitting = concerned.Where(policy => !provider.IsLocal || policy.AlsoOnThisMachine).ToArray();
         if (fitting.FirstOrDefault(policy => !policy.Allows(provider.BaseUrl.IdnHost)) is { } strict)
         {
             throw new ModelCallException(StatusCodes.Status403Forbidden, new CallError(
                 $"Policy '{strict.Name}' lets this call go to {(strict.Hosts is [] ? "no host" : string.Join(", ", strict.Hosts!))}, and provider '{route.Provider}' is at {provider.BaseUrl.IdnHost}. "
                 + $"Name another model, or change it: PUT /admin/policies/{strict.Name}.", "permission_error", "model", "host_not_allowed"));
+        }
+        if (concerned.FirstOrDefault(policy => !policy.AllowsMedia(provider.IsLocal)) is { } textOnly && FindMedia.In(call.Request) is { } part)
+        {
+            throw new ModelCallException(StatusCodes.Status403Forbidden, new CallError(
+                $"Policy '{textOnly.Name}' {(textOnly.Media is null ? "takes texts out of what leaves, and nobody can look for them in" : "does not let such a call go to this provider with")} {part}. "
+                + $"Leave it out, name a model on this machine, or say what is to become of images, documents and sound (media): PUT /admin/policies/{textOnly.Name}.", "permission_error", "model", textOnly.Media is null ? "not_redactable" : "media_not_allowed"));
         }
         RedactionRule[] rules = [.. fitting.SelectMany(policy => policy.Redact ?? []).Distinct()];
         if (rules.Length == 0)
@@ -37,8 +49,8 @@ public sealed class HoldPolicies(ISettingStore<CallPolicy> policies)
         }
         if (!call.Request.Format.AnswersJson)
         {
-            throw new ModelCallException(StatusCodes.Status403Forbidden, new CallError(
-                $"Policy '{fitting.First(policy => policy.Redact is { Length: > 0 }).Name}' takes texts out of what leaves, and sound cannot be looked through. Name a model on this machine.", "permission_error", "model", "not_redactable"));
+            // Sound, and a policy that lets it go as it is.
+            return call;
         }
         var (body, findings) = RedactTexts.From(call.Request, rules);
         notes.Redactions = findings;

@@ -1,4 +1,5 @@
-using System.Text.RegularExpressions;
+using System.Text.Json;
+using AgentPlatform.Contracts;
 using AgentPlatform.ModelFabric.Providers;
 using AgentPlatform.ModelFabric.Settings;
 using AgentPlatform.ServiceDefaults;
@@ -8,7 +9,8 @@ namespace AgentPlatform.ModelFabric.Policies;
 
 /// <summary>The body of <c>PUT /admin/policies/{name}</c>; what each means stands at <see cref="CallPolicy"/>.</summary>
 public sealed record PutPolicy(
-    string? Principal = null, string? Models = null, string[]? Hosts = null, RedactionRule[]? Redact = null, bool AlsoOnThisMachine = false, bool KeepTexts = false, int? CacheSeconds = null)
+    string? Principal = null, string? Models = null, string[]? Hosts = null, RedactionRule[]? Redact = null, bool AlsoOnThisMachine = false, bool KeepTexts = false, int? CacheSeconds = null,
+    MediaRule? Media = null)
 {
     private const int TextLengthMax = 255;
     private const int PatternLengthMax = 1000;
@@ -48,9 +50,27 @@ public sealed record PutPolicy(
         {
             throw Refuse($"There are {all.Count} policies already (ModelFabric:Policies:PoliciesMax). Remove one.", StatusCodes.Status409Conflict);
         }
-        var policy = new CallPolicy(name, body.Principal, body.Models, body.Hosts, body.Redact, body.AlsoOnThisMachine, body.KeepTexts, body.CacheSeconds);
+        var policy = new CallPolicy(name, body.Principal, body.Models, body.Hosts, body.Redact, body.AlsoOnThisMachine, body.KeepTexts, body.CacheSeconds, body.Media);
         await policies.Set(policy, http.User.Identity!.Name!, ct);
         return exists ? Results.Ok(policy) : Results.Created($"/admin/policies/{name}", policy);
+    }
+
+    /// <summary>JSON, or YAML where the content type says so: policies are written and kept as files.</summary>
+    public static async ValueTask<PutPolicy?> BindAsync(HttpContext http)
+    {
+        using var reader = new StreamReader(http.Request.Body);
+        var text = await reader.ReadToEndAsync(http.RequestAborted);
+        try
+        {
+            var read = http.Request.ContentType?.Contains("yaml", StringComparison.OrdinalIgnoreCase) == true
+                ? YamlToJson.Read(text, "policy").Deserialize<PutPolicy>(ContractJson.Options)
+                : JsonSerializer.Deserialize<PutPolicy>(text, ContractJson.Options);
+            return read ?? throw Refuse("A policy is an object, as in README.md of ModelFabric.");
+        }
+        catch (Exception unread) when (unread is JsonException or InvalidYamlException)
+        {
+            throw Refuse($"The policy cannot be read: {unread.Message}");
+        }
     }
 
     private static string? Flaw(RedactionRule? rule)

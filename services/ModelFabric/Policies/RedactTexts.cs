@@ -36,11 +36,8 @@ public static class RedactTexts
             var (clear, found) = (reader.GetString()!, 0);
             foreach (var (name, pattern) in patterns)
             {
-                clear = pattern.Replace(clear, _ =>
-                {
-                    found++;
-                    return $"[{name}]";
-                });
+                (clear, var more) = Replace(clear, name, pattern);
+                found += more;
             }
             if (found == 0)
             {
@@ -59,6 +56,20 @@ public static class RedactTexts
         }
         written.Write(body.Span[copied..]);
         return (written.WrittenMemory, findings);
+    }
+
+    /// <summary>One rule on one text.</summary>
+    public static (string Text, int Findings) Apply(string text, RedactionRule rule) => Replace(text, rule.Name, Compiled.GetOrAdd(rule, Compile));
+
+    private static (string Text, int Findings) Replace(string text, string name, Regex pattern)
+    {
+        var found = 0;
+        var left = pattern.Replace(text, _ =>
+        {
+            found++;
+            return $"[{name}]";
+        });
+        return (left, found);
     }
 
     private static JsonSerializerOptions Relaxed { get; } = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -2,6 +2,7 @@ using System.Text.Json;
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
+using AgentPlatform.ModelFabric.Settings;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -12,7 +13,7 @@ namespace AgentPlatform.ModelFabric.Providers;
 /// a provider, so the list is remembered for a moment; a change made here is seen at once, one made by another replica
 /// within <see cref="ModelFabricOptions.ProvidersFreshFor"/>.
 /// </summary>
-public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time) : IProviderStore
+public sealed class EventProviderStore : IProviderStore
 {
     public const string Schema =
         """
@@ -20,19 +21,23 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
         create table if not exists ap_principal_keys (provider varchar not null, principal varchar not null, sealed varchar not null, primary key (provider, principal));
         """;
 
-    private sealed record Remembered(IReadOnlyList<ProviderEntry> Entries, long At);
+    private readonly PostgresEventStore _store;
+    private readonly DecisionWriter _writer;
+    private readonly int _max;
+    private readonly Refreshed<IReadOnlyList<ProviderEntry>> _known;
 
-    private Remembered? _remembered;
-
-    public async Task<IReadOnlyList<ProviderEntry>> All(CancellationToken ct)
+    public EventProviderStore(PostgresEventStore store, DecisionWriter writer, IOptions<ModelFabricOptions> options, TimeProvider time)
     {
-        if (Volatile.Read(ref _remembered) is { } known && time.GetElapsedTime(known.At) < options.Value.ProvidersFreshFor)
-        {
-            return known.Entries;
-        }
-        var at = time.GetTimestamp();
+        (_store, _writer, _max) = (store, writer, options.Value.ProvidersMax);
+        _known = new Refreshed<IReadOnlyList<ProviderEntry>>(Read, options.Value.ProvidersFreshFor, time);
+    }
+
+    public Task<IReadOnlyList<ProviderEntry>> All(CancellationToken ct) => _known.Get(ct);
+
+    private async Task<IReadOnlyList<ProviderEntry>> Read(CancellationToken ct)
+    {
         // One statement: a key sealed for one origin must not be read together with the settings of another.
-        await using var command = store.Database.CreateCommand(
+        await using var command = _store.Database.CreateCommand(
             """
             select v.data, k.sealed, (select json_object_agg(p.principal, p.sealed)::text from ap_principal_keys p where p.provider = v.id)
             from ap_views v left join ap_provider_keys k on k.name = v.id
@@ -40,7 +45,7 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
             """);
         command.Parameters.Add(new() { Value = ProviderState.ViewKind });
         command.Parameters.Add(new() { Value = ProviderState.PresentTag });
-        command.Parameters.Add(new() { Value = options.Value.ProvidersMax });
+        command.Parameters.Add(new() { Value = _max });
         var entries = new List<ProviderEntry>();
         await using var reader = await command.ExecuteReaderAsync(ct);
         while (await reader.ReadAsync(ct))
@@ -55,7 +60,6 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
                     .ToDictionary(key => key.Key, key => new PrincipalKey(key.Value, present.PrincipalKeys?.GetValueOrDefault(key.Key) ?? "")),
             });
         }
-        Volatile.Write(ref _remembered, new Remembered(entries, at));
         return entries;
     }
 
@@ -63,7 +67,7 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
     {
         var wanted = new ProviderState.Present(entry.Name, entry.Kind, entry.BaseUrl.ToString(), [.. entry.Models], entry.AllowRemote, entry.KeyFingerprint, entry.Preset,
             entry.Cards.Count > 0 ? [.. entry.Cards] : null, entry.ConcurrentCallsMax);
-        await writer.Write(
+        await _writer.Write(
             ProviderState.Stream, entry.Name,
             state => (wanted.Equals(state as ProviderState.Present)
                 ? []
@@ -72,25 +76,25 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
                 ? Statement("insert into ap_provider_keys (name, sealed) values ($1, $2) on conflict (name) do update set sealed = excluded.sealed", entry.Name, key)
                 : Statement("delete from ap_provider_keys where name = $1", entry.Name)),
             ct);
-        Volatile.Write(ref _remembered, null);
+        _known.Forget();
     }
 
     public async Task SetKey(string provider, string principal, PrincipalKey? key, string by, CancellationToken ct)
     {
-        await writer.Write(
+        await _writer.Write(
             ProviderState.Stream, provider,
             state => (state is ProviderState.Present ? [key is null ? new ProviderEvent.PrincipalKeyRemoved(provider, principal, by) : new ProviderEvent.PrincipalKeySet(provider, principal, key.Fingerprint, by)] : [], []),
             session => session.Enlist(key is null
                 ? Statement("delete from ap_principal_keys where provider = $1 and principal = $2", provider, principal)
                 : Statement("insert into ap_principal_keys (provider, principal, sealed) values ($1, $2, $3) on conflict (provider, principal) do update set sealed = excluded.sealed", provider, principal, key.Sealed)),
             ct);
-        Volatile.Write(ref _remembered, null);
+        _known.Forget();
     }
 
     public async Task<bool> Remove(string name, string by, CancellationToken ct)
     {
         var existed = false;
-        await writer.Write(
+        await _writer.Write(
             ProviderState.Stream, name,
             state => ((existed = state is ProviderState.Present) ? [new ProviderEvent.ProviderRemoved(name, by)] : [], []),
             session =>
@@ -99,7 +103,7 @@ public sealed class EventProviderStore(PostgresEventStore store, DecisionWriter 
                 session.Enlist(Statement("delete from ap_principal_keys where provider = $1", name));
             },
             ct);
-        Volatile.Write(ref _remembered, null);
+        _known.Forget();
         return existed;
     }
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using AgentPlatform.ModelFabric.Wire;
 using AgentPlatform.ModelFabric.Vault;
@@ -21,12 +22,12 @@ public sealed class ProviderKeys(MasterKeySource master)
         {
             if (provider.PrincipalKeys.TryGetValue(principal, out var own))
             {
-                return new Secret(Encoding.UTF8.GetString(_vault.Open(own.Sealed, provider.PrincipalKeyContext(principal))));
+                return Unseal(own.Sealed, provider.PrincipalKeyContext(principal));
             }
             return (provider.KeyFile, provider.SealedKey) switch
             {
                 ({ } file, _) => ReadFile(provider.Name, file),
-                (null, { } sealedKey) => new Secret(Encoding.UTF8.GetString(_vault.Open(sealedKey, provider.KeyContext))),
+                (null, { } sealedKey) => Unseal(sealedKey, provider.KeyContext),
                 _ => null,
             };
         }
@@ -34,6 +35,20 @@ public sealed class ProviderKeys(MasterKeySource master)
         {
             throw ModelCallException.Upstream("provider_key_unavailable", $"The key of provider '{provider.Name}' cannot be used: {unreadable.Message}",
                 StatusCodes.Status503ServiceUnavailable, unreadable);
+        }
+    }
+
+    /// <summary>The bytes are cleared at once; the text that the last hop needs lives until the collector has come by, and is never stored.</summary>
+    private Secret Unseal(string sealedKey, string context)
+    {
+        var clear = _vault.Open(sealedKey, context);
+        try
+        {
+            return new Secret(Encoding.UTF8.GetString(clear));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(clear);
         }
     }
 

@@ -22,7 +22,7 @@ public sealed partial class TryCandidates(TryProvider provider, HedgeCandidates 
         "upstream_unreachable", "upstream_timeout", "upstream_disconnected", "upstream_error", "upstream_unavailable", "rate_limit_exceeded", "provider_busy", "provider_circuit_open",
         "provider_refused_key", "provider_key_unavailable", "context_length_exceeded", "upstream_invalid_answer", "upstream_invalid_event", "upstream_not_streaming",
         "upstream_answer_too_large", "upstream_echoed_key", "error_in_stream", "answer_not_carried", "not_carried", "model_not_found", "budget_exhausted", "price_unknown",
-        "host_not_allowed", "not_redactable", "exchange_not_recorded",
+        "host_not_allowed", "not_redactable", "media_not_allowed", "exchange_not_recorded",
     ];
 
     private readonly ILogger _logger = logger;

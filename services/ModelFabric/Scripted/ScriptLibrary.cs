@@ -14,7 +14,7 @@ public sealed partial class ScriptLibrary(IOptions<ModelFabricOptions> options, 
 {
     private const int ParsedHeldMax = 256;
     private readonly ConcurrentDictionary<string, Script> _parsed = new(StringComparer.Ordinal);
-    private readonly string _workspaces = Path.Combine(DataFolder(options.Value, configuration), "workspaces");
+    private readonly string _workspaces = Path.Combine(ModelFabricOptions.FolderOf(options.Value, configuration), "workspaces");
 
     public bool Contains(string name, Guid? workspace) => Locate(name, workspace) is not null;
 
@@ -82,10 +82,6 @@ public sealed partial class ScriptLibrary(IOptions<ModelFabricOptions> options, 
         file.ReadExactly(bytes);
         return bytes;
     }
-
-    private static string DataFolder(ModelFabricOptions options, IConfiguration configuration) =>
-        options.DataFolder ?? configuration["AGENTPLATFORM_DATA"]
-        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "agentplatform");
 
     [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex NamePattern();

@@ -34,17 +34,12 @@ public sealed class EventSettings<T, TEvent>(SettingKind<T, TEvent> kind, Postgr
     where T : class, ISetting
     where TEvent : class
 {
-    private sealed record Remembered(IReadOnlyList<T> Values, long At);
+    private readonly Refreshed<IReadOnlyList<T>> _known = new(ct => Read(store, kind, max, ct), freshFor, time);
 
-    private Remembered? _remembered;
+    public Task<IReadOnlyList<T>> All(CancellationToken ct) => _known.Get(ct);
 
-    public async Task<IReadOnlyList<T>> All(CancellationToken ct)
+    private static async Task<IReadOnlyList<T>> Read(PostgresEventStore store, SettingKind<T, TEvent> kind, int max, CancellationToken ct)
     {
-        if (Volatile.Read(ref _remembered) is { } known && time.GetElapsedTime(known.At) < freshFor)
-        {
-            return known.Values;
-        }
-        var at = time.GetTimestamp();
         await using var command = store.Database.CreateCommand("select data from ap_views where kind = $1 and tag = $2 order by sort limit $3");
         command.Parameters.Add(new() { Value = kind.ViewKind });
         command.Parameters.Add(new() { Value = SettingKind<T, TEvent>.PresentTag });
@@ -55,7 +50,6 @@ public sealed class EventSettings<T, TEvent>(SettingKind<T, TEvent> kind, Postgr
         {
             values.Add(JsonSerializer.Deserialize<T>(reader.GetString(0), ContractJson.Options)!);
         }
-        Volatile.Write(ref _remembered, new Remembered(values, at));
         return values;
     }
 
@@ -66,7 +60,7 @@ public sealed class EventSettings<T, TEvent>(SettingKind<T, TEvent> kind, Postgr
             kind.Kind, value.Name,
             state => (state is SettingState<T>.Present present && JsonSerializer.Serialize(present.Value, EventTypes.Json) == wanted ? [] : [kind.IsSet(value, by)], []),
             static _ => { }, ct);
-        Volatile.Write(ref _remembered, null);
+        _known.Forget();
     }
 
     public async Task<bool> Remove(string name, string by, CancellationToken ct)
@@ -76,7 +70,7 @@ public sealed class EventSettings<T, TEvent>(SettingKind<T, TEvent> kind, Postgr
             kind.Kind, name,
             state => ((existed = state is SettingState<T>.Present) ? [kind.IsRemoved(name, by)] : [], []),
             static _ => { }, ct);
-        Volatile.Write(ref _remembered, null);
+        _known.Forget();
         return existed;
     }
 }

@@ -93,8 +93,9 @@ public sealed class UpstreamClient : IDisposable
             Version = HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrHigher,
         };
-        message.Headers.Accept.ParseAdd(request.Stream ? "text/event-stream" : "application/json");
-        message.Headers.UserAgent.ParseAdd("AgentPlatform");
+        // As they are: taking apart what we have just put together costs more than the rest of this.
+        message.Headers.TryAddWithoutValidation("Accept", request.Stream ? "text/event-stream" : "application/json");
+        message.Headers.TryAddWithoutValidation("User-Agent", "AgentPlatform");
         foreach (var (name, value) in request.Headers)
         {
             message.Headers.TryAddWithoutValidation(name, value);

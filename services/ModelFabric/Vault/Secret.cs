@@ -18,11 +18,10 @@ public sealed class Secret
     {
         ArgumentNullException.ThrowIfNull(value);
         _value = value;
-        Fingerprint = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(value)))[..8];
     }
 
     /// <summary>What may be shown: enough to tell two keys apart, too little to recover one.</summary>
-    public string Fingerprint { get; }
+    public string Fingerprint => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_value)))[..8];
 
     public bool IsEmpty => _value.Length == 0;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using AgentPlatform.ModelFabric.Tests.Fixtures;
 using AgentPlatform.Testing;
+using Npgsql;
 
 namespace AgentPlatform.ModelFabric.Tests.Calls;
 
@@ -38,11 +39,13 @@ public sealed class RecordCallsTests(Servers servers)
     public async Task Many_calls_share_a_commit_and_each_is_told_with_what_it_used()
     {
         await using var upstream = await FakeUpstream.Start();
-        await using var fabric = await FabricHost.StartDurable(servers, await servers.NewDatabase(), ("ModelFabric:Records:GatheredFor", "00:00:00.500"));
+        var database = await servers.NewDatabase();
+        await using var fabric = await FabricHost.StartDurable(servers, database, ("ModelFabric:Records:GatheredFor", "00:00:00.500"));
         await fabric.Use(upstream);
         await Task.WhenAll(Enumerable.Range(0, 90).Select(async n =>
         {
-            using var response = await fabric.Post("/v1/chat/completions", FabricHost.Ask(), default, ("x-agentplatform-run", $"run-{n % 3}"));
+            using var response = await fabric.Post("/v1/chat/completions", FabricHost.Ask(), default,
+                ("x-agentplatform-run", $"run-{n % 3}"), ("x-agentplatform-task", $"task-{n}"), ("traceparent", $"00-{n + 1:x32}-00000000000000a1-01"));
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         }));
 
@@ -52,6 +55,16 @@ public sealed class RecordCallsTests(Servers servers)
         Assert.Equal(90, calls.Select(call => (string)call!["id"]!).Distinct().Count());
         Assert.Equal([30L, 30L, 30L], sums.Select(sum => (long)sum!["calls"]!));
         Assert.Equal(90 * 7, sums.Sum(sum => (long)sum!["inputTokens"]!));
+
+        // Each event bears the trace of its own request, though another task stored it.
+        await using var source = NpgsqlDataSource.Create(database);
+        await using var command = source.CreateCommand("select data->>'Task', headers->>'traceparent', data->>'Trace' from mt_events where type = 'model-called.1'");
+        await using var reader = await command.ExecuteReaderAsync();
+        while (await reader.ReadAsync())
+        {
+            var trace = $"{int.Parse(reader.GetString(0)["task-".Length..]) + 1:x32}";
+            Assert.Equal((trace, $"00-{trace}"), (reader.GetString(2), reader.GetString(1)[..35]));
+        }
     }
 
     [Fact]

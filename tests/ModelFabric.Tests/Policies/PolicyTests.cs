@@ -103,6 +103,59 @@ public sealed class PolicyTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(null, true, "not_redactable")]
+    [InlineData("allow", true, null)]
+    [InlineData("local_only", true, null)]
+    [InlineData("refuse", true, "media_not_allowed")]
+    [InlineData("refuse", false, "media_not_allowed")]
+    public async Task Images_and_documents_go_where_the_policy_lets_them_and_texts_go_in_any_case(string? media, bool redacts, string? refusal)
+    {
+        await Put("eyes", new { redact = redacts ? new[] { Addresses } : null, media, alsoOnThisMachine = true });
+        using var text = await _fabric.Chat(FabricHost.Ask());
+        using var image = await _fabric.Chat("""{"model":"up/real","messages":[{"role":"user","content":[{"type":"text","text":"see"},{"type":"image_url","image_url":{"url":"https://x.example/a.png"}}]}]}""");
+        using var inlined = await _fabric.Chat("""{"model":"up/real","messages":[{"role":"user","content":[{"type":"new_kind","new_kind":"data:image/png;base64,AAAA"}]}]}""");
+        using var paper = await _fabric.Messages("""{"model":"up/real","max_tokens":5,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"AAAA"}}]}]}""");
+
+        Assert.Equal(HttpStatusCode.OK, text.StatusCode);
+        foreach (var response in new[] { image, inlined, paper })
+        {
+            var said = await response.Content.ReadAsStringAsync();
+            Assert.Equal(refusal is not null, response.StatusCode == HttpStatusCode.Forbidden && said.Contains("Policy 'eyes'", StringComparison.Ordinal));
+        }
+        for (var n = 0; n < 4; n++)
+        {
+            await _fabric.Calls.Next();
+        }
+        Assert.Equal(refusal is null ? 0 : 3, (await _fabric.Calls.Latest(4, default)).Count(record => record.ErrorClass is { } error && error == refusal));
+        Assert.Equal(refusal is null, _upstream.Requests.Any(request => request.Text.Contains("image_url", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData(MediaRule.LocalOnly, false, false)]
+    [InlineData(MediaRule.LocalOnly, true, true)]
+    [InlineData(MediaRule.Refuse, true, false)]
+    [InlineData(MediaRule.Allow, false, true)]
+    [InlineData(null, false, false)]
+    [InlineData(null, true, true)]
+    public void Images_of_a_policy_that_takes_texts_out_leave_the_machine_only_when_it_says_so(MediaRule? media, bool isLocal, bool allowed) =>
+        Assert.Equal(allowed, new CallPolicy("p", Redact: [new RedactionRule("x", "y")], Media: media).AllowsMedia(isLocal));
+
+    [Fact]
+    public async Task A_policy_is_written_in_yaml_too_and_tried_on_a_text_before_anything_is_sent()
+    {
+        using var yaml = new StringContent("models: up/*\nredact:\n  - name: address\n    pattern: '[\\w.]+@[\\w.]+'   # of anybody\nmedia: local_only\n", Encoding.UTF8, "application/yaml");
+        using var put = await _fabric.Http.PutAsync("/admin/policies/clean", yaml);
+        using var wrong = await _fabric.Http.PutAsync("/admin/policies/clean", new StringContent("redact: [", Encoding.UTF8, "application/yaml"));
+        using var tried = await _fabric.As("operator").PostAsJsonAsync("/admin/policies/test", new { text = "ann@x.de and bob@y.de", model = "up/real", principal = "agent" });
+        using var spared = await _fabric.Http.PostAsJsonAsync("/admin/policies/test", new { text = "ann@x.de", model = "down/real" });
+
+        Assert.Equal((HttpStatusCode.Created, HttpStatusCode.BadRequest), (put.StatusCode, wrong.StatusCode));
+        Assert.Equal("""{"policies":["clean"],"text":"[address] and [address]","found":[{"policy":"clean","rule":"address","count":2}],"media":false}""", await tried.Content.ReadAsStringAsync());
+        Assert.Equal("ann@x.de", (string)(await spared.Json())["text"]!);
+        Assert.Empty(_upstream.Requests);
+    }
+
+    [Theory]
     [InlineData("""{"redact":[{"name":"x","pattern":"("}]}""", "cannot be used")]
     [InlineData("""{"redact":[{"name":"x","pattern":"(a)\\1"}]}""", "cannot be used")]
     [InlineData("""{"redact":[{"name":"x","pattern":"a*"}]}""", "everywhere")]

@@ -2,9 +2,11 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
+using System.Runtime.InteropServices;
 using System.Text;
 using AgentPlatform.ModelFabric.Tests.Fixtures;
 using AgentPlatform.Testing;
+using NATS.Client;
 
 namespace AgentPlatform.ModelFabric.Tests.Providers;
 
@@ -51,11 +53,16 @@ public sealed class CanaryKeyTests(Servers servers)
         await File.WriteAllTextAsync(Path.Combine(secrets, "key"), Key);
         await File.WriteAllBytesAsync(Path.Combine(secrets, "master"), new byte[32]);
         File.SetUnixFileMode(Path.Combine(secrets, "master"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        // Every message on the bus, also those of which a stream keeps a copy.
+        using var bus = new ConnectionFactory().CreateConnection(servers.Nats.Url);
+        var messages = new ConcurrentQueue<string>();
+        using var all = bus.SubscribeAsync(">", (_, message) => messages.Enqueue($"{message.Message.Subject} {Encoding.UTF8.GetString(message.Message.Data)}"));
+        bus.Flush();
         // Nobody listens where the proxy is said to be.
         using var service = Process.Start(ServiceProcess.Of(servers, folder, await servers.NewDatabase(),
         [
             ("ModelFabric:Providers:filed:BaseUrl", upstream.BaseUrl), ("ModelFabric:Providers:filed:KeyFile", Path.Combine(secrets, "key")), ("ModelFabric:Upstream:UseSystemProxy", "true"),
-            ("HTTP_PROXY", "http://127.0.0.1:9"), ("AGENTPLATFORM_MASTER_KEY_FILE", Path.Combine(secrets, "master")),
+            ("DOTNET_DbgEnableMiniDump", "1"), ("DOTNET_EnableCrashReportOnly", "1"), ("DOTNET_DbgMiniDumpName", Path.Combine(folder, "died.%p")), ("HTTP_PROXY", "http://127.0.0.1:9"), ("AGENTPLATFORM_MASTER_KEY_FILE", Path.Combine(secrets, "master")),
         ]))!;
         try
         {
@@ -79,8 +86,13 @@ public sealed class CanaryKeyTests(Servers servers)
                 told += await File.ReadAllTextAsync($"/proc/{id}/environ") + await File.ReadAllTextAsync($"/proc/{id}/cmdline");
             }
             Assert.Contains("HTTP_PROXY", told, StringComparison.Ordinal);
-            service.Kill();
+            await Eventually.True(() => Task.FromResult(messages.Any(message => message.Contains("model-called", StringComparison.Ordinal) && message.Contains("filed/real", StringComparison.Ordinal))), "the calls on the bus");
+            told += string.Join('\n', messages);
+            // It dies as a bug in the runtime would make it die, and tells what it tells then.
+            Assert.Equal(0, kill(service.Id, SignalAbort));
             told += await service.StandardOutput.ReadToEndAsync();
+            await service.WaitForExitAsync();
+            Assert.Contains(Directory.EnumerateFiles(folder), file => file.EndsWith(".crashreport.json", StringComparison.Ordinal));
             foreach (var file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
             {
                 told += await File.ReadAllTextAsync(file);
@@ -95,6 +107,11 @@ public sealed class CanaryKeyTests(Servers servers)
             Directory.Delete(secrets, recursive: true);
         }
     }
+
+    private const int SignalAbort = 6;
+
+    [DllImport("libc")]
+    private static extern int kill(int process, int signal);
 
     /// <summary>A process and all that descend from it.</summary>
     private static IEnumerable<int> Family(int id) =>

@@ -41,7 +41,7 @@ public sealed class RecordedStreamsTests
     };
 
     private static readonly PolicyEvent Fenced = PolicyEvent.PolicySet.From(
-        new CallPolicy("fence", "ann", "far/*", ["*.example.com"], [new RedactionRule("address", "a@b")], AlsoOnThisMachine: true, KeepTexts: true, CacheSeconds: 60), "ann");
+        new CallPolicy("fence", "ann", "far/*", ["*.example.com"], [new RedactionRule("address", "a@b")], AlsoOnThisMachine: true, KeepTexts: true, CacheSeconds: 60, Media: MediaRule.LocalOnly), "ann");
 
     private static readonly RouteEvent Led = RouteEvent.RouteSet.From(
         new ModelFabric.Routing.Route("auto", [new RouteCandidate("local/small", 3, 0), new RouteCandidate("far/large")], LocalOnly: true, 1.5m, 10m, 2.5), "ann");
