@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using AgentPlatform.EventStore;
 using AgentPlatform.ModelFabric.Budgets;
 using Microsoft.Extensions.Options;
@@ -38,7 +39,7 @@ public sealed class CallJournal : IDisposable
     {
         if (entry.Key is { } key)
         {
-            Of(key).Write(JsonSerializer.SerializeToUtf8Bytes(JournalLine.Of(entry), EventTypes.Json));
+            Of(key).Write(JsonSerializer.SerializeToUtf8Bytes(JournalLine.Of(entry), JournalLine.Json));
         }
     }
 
@@ -143,6 +144,9 @@ public sealed class CallJournal : IDisposable
 /// <summary>A line of the journal; of several of one call the last counts.</summary>
 public sealed record JournalLine(Guid Id, ModelCallEvent.ModelCalled? Record, Settlement? Settlement, string? TraceParent)
 {
+    /// <summary>Two lines for every call: what is not said is not written.</summary>
+    public static JsonSerializerOptions Json { get; } = new(EventTypes.Json) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault };
+
     public static JournalLine Of(CallEntry entry) => new(entry.Id, entry.Record is null ? null : ModelCallEvent.ModelCalled.Of(entry.Record), entry.Settlement, entry.TraceParent);
 
     /// <summary>Texts are sealed in the store or nowhere: what waited to be kept is lost with the process.</summary>

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using AgentPlatform.EventStore;
 using Microsoft.Extensions.Options;
 
 namespace AgentPlatform.ModelFabric.Calls;
@@ -65,7 +64,7 @@ public sealed partial class RecoverCalls(CallJournal journal, RecordCalls record
     {
         try
         {
-            return line.Length == 0 ? null : JsonSerializer.Deserialize<JournalLine>(line, EventTypes.Json)?.ToEntry();
+            return line.Length == 0 ? null : JsonSerializer.Deserialize<JournalLine>(line, JournalLine.Json)?.ToEntry();
         }
         catch (JsonException)
         {
