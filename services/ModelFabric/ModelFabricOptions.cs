@@ -168,6 +168,7 @@ public sealed record ModelFabricOptions
         public bool AllowRemote { get; init; }
         public Providers.ModelCard[] Cards { get; init; } = [];
         public int? ConcurrentCallsMax { get; init; }
+        public int? CallsPerMinuteMax { get; init; }
 
         /// <summary>A file with the key; a key itself has no place in configuration.</summary>
         public string? KeyFile { get; init; }

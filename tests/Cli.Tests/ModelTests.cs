@@ -58,8 +58,8 @@ public sealed class ModelTests
     }
 
     [Theory]
-    [InlineData("""PUT /admin/providers/up {"kind":null,"preset":"groq","baseUrl":null,"models":["a","b"],"key":"key-of-nobody","allowRemote":true,"concurrentCallsMax":4}""",
-        "models", "add", "up", "--preset", "groq", "--model", "a", "--model", "b", "--key-stdin", "--allow-remote", "--concurrent-calls-max", "4")]
+    [InlineData("""PUT /admin/providers/up {"kind":null,"preset":"groq","baseUrl":null,"models":["a","b"],"key":"key-of-nobody","allowRemote":true,"concurrentCallsMax":4,"callsPerMinuteMax":60}""",
+        "models", "add", "up", "--preset", "groq", "--model", "a", "--model", "b", "--key-stdin", "--allow-remote", "--concurrent-calls-max", "4", "--calls-per-minute-max", "60")]
     [InlineData("""PUT /admin/providers/up {"kind":"openai","preset":null,"baseUrl":"http://localhost:1/v1","models":null,"key":null,"allowRemote":false,"concurrentCallsMax":null}""",
         "models", "add", "up", "--kind", "openai", "--base-url", "http://localhost:1/v1")]
     [InlineData("""PUT /admin/routes/auto {"candidates":[{"model":"up/a","weight":3,"tier":0},{"model":"far/b","weight":1,"tier":0},{"model":"near/c:7b","weight":1,"tier":1}],"localOnly":true,"inputPriceMax":2.5,"outputPriceMax":null,"firstTokenWithinSeconds":1.5}""",

@@ -44,7 +44,8 @@ internal static class ModelCommands
         var keyInput = new Option<bool>("--key-stdin") { Description = "Read the key from standard input; a key has no place on a command line" };
         var remote = new Option<bool>("--allow-remote") { Description = "Agree that requests leave this machine" };
         var most = new Option<int?>("--concurrent-calls-max") { Description = "How many calls it bears at the same time" };
-        return shared.Action(new Command("add", "Add or change a provider; without a key the stored one stays") { name, preset, kind, url, models, keyFile, keyInput, remote, most }, async (parsed, platform, say, ct) =>
+        var minute = new Option<int?>("--calls-per-minute-max") { Description = "How many calls to it may begin within any minute" };
+        return shared.Action(new Command("add", "Add or change a provider; without a key the stored one stays") { name, preset, kind, url, models, keyFile, keyInput, remote, most, minute }, async (parsed, platform, say, ct) =>
         {
             if (parsed.GetValue(preset) is null && parsed.GetValue(kind) is null)
             {
@@ -56,7 +57,7 @@ internal static class ModelCommands
                 new
                 {
                     kind = parsed.GetValue(kind), preset = parsed.GetValue(preset), baseUrl = parsed.GetValue(url), models = parsed.GetValue(models) is { Length: > 0 } named ? named : null,
-                    key = await Key(parsed.GetValue(keyFile), parsed.GetValue(keyInput), ct), allowRemote = parsed.GetValue(remote), concurrentCallsMax = parsed.GetValue(most),
+                    key = await Key(parsed.GetValue(keyFile), parsed.GetValue(keyInput), ct), allowRemote = parsed.GetValue(remote), concurrentCallsMax = parsed.GetValue(most), callsPerMinuteMax = parsed.GetValue(minute),
                 },
                 ct);
             say.Answer(set, provider => Show([provider]));

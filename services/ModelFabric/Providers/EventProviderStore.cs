@@ -56,6 +56,7 @@ public sealed class EventProviderStore : IProviderStore
             {
                 Cards = present.Cards ?? [],
                 ConcurrentCallsMax = present.ConcurrentCallsMax,
+                CallsPerMinuteMax = present.CallsPerMinuteMax,
                 PrincipalKeys = await reader.IsDBNullAsync(2, ct) ? new Dictionary<string, PrincipalKey>() : JsonSerializer.Deserialize<Dictionary<string, string>>(reader.GetString(2))!
                     .ToDictionary(key => key.Key, key => new PrincipalKey(key.Value, present.PrincipalKeys?.GetValueOrDefault(key.Key) ?? "")),
             });
@@ -66,12 +67,12 @@ public sealed class EventProviderStore : IProviderStore
     public async Task Set(ProviderEntry entry, string by, CancellationToken ct)
     {
         var wanted = new ProviderState.Present(entry.Name, entry.Kind, entry.BaseUrl.ToString(), [.. entry.Models], entry.AllowRemote, entry.KeyFingerprint, entry.Preset,
-            entry.Cards.Count > 0 ? [.. entry.Cards] : null, entry.ConcurrentCallsMax);
+            entry.Cards.Count > 0 ? [.. entry.Cards] : null, entry.ConcurrentCallsMax, entry.CallsPerMinuteMax);
         await _writer.Write(
             ProviderState.Stream, entry.Name,
             state => (wanted.Equals(state as ProviderState.Present)
                 ? []
-                : [new ProviderEvent.ProviderSet(wanted.Name, wanted.Kind, wanted.BaseUrl, wanted.Models, wanted.AllowRemote, wanted.KeyFingerprint, by, wanted.Preset, wanted.Cards, wanted.ConcurrentCallsMax)], []),
+                : [new ProviderEvent.ProviderSet(wanted.Name, wanted.Kind, wanted.BaseUrl, wanted.Models, wanted.AllowRemote, wanted.KeyFingerprint, by, wanted.Preset, wanted.Cards, wanted.ConcurrentCallsMax, wanted.CallsPerMinuteMax)], []),
             session => session.Enlist(entry.SealedKey is { } key
                 ? Statement("insert into ap_provider_keys (name, sealed) values ($1, $2) on conflict (name) do update set sealed = excluded.sealed", entry.Name, key)
                 : Statement("delete from ap_provider_keys where name = $1", entry.Name)),

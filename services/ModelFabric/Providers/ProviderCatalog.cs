@@ -45,9 +45,9 @@ public sealed class ProviderCatalog
         {
             throw Wrong(flaw);
         }
-        if (settings.ConcurrentCallsMax is <= 0)
+        if (settings.ConcurrentCallsMax is <= 0 || settings.CallsPerMinuteMax is <= 0 or > ProviderEntry.CallsPerMinuteLimit)
         {
-            throw Wrong("ConcurrentCallsMax must be positive.");
+            throw Wrong($"ConcurrentCallsMax must be positive, CallsPerMinuteMax lie between 1 and {ProviderEntry.CallsPerMinuteLimit}.");
         }
         if (settings.KeyFile is { } file && !File.Exists(file))
         {
@@ -59,6 +59,7 @@ public sealed class ProviderCatalog
             IsConfigured = true,
             Cards = settings.Cards,
             ConcurrentCallsMax = settings.ConcurrentCallsMax,
+            CallsPerMinuteMax = settings.CallsPerMinuteMax,
         };
     }
 }

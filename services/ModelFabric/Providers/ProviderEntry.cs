@@ -28,6 +28,9 @@ public static class ProviderKind
 public sealed partial record ProviderEntry(
     string Name, string Kind, Uri BaseUrl, IReadOnlyList<string> Models, bool AllowRemote, string? SealedKey, string? KeyFingerprint, string? KeyFile = null, string? Preset = null)
 {
+    /// <summary>Each of them is remembered for a minute.</summary>
+    public const int CallsPerMinuteLimit = 100_000;
+
     public bool IsConfigured { get; init; }
 
     /// <summary>What is known of its models.</summary>
@@ -35,6 +38,9 @@ public sealed partial record ProviderEntry(
 
     /// <summary>How many calls it bears at the same time; null for the platform's own bound.</summary>
     public int? ConcurrentCallsMax { get; init; }
+
+    /// <summary>How many calls to it may begin within any minute; null for no bound.</summary>
+    public int? CallsPerMinuteMax { get; init; }
 
     /// <summary>Keys of principals who do not use the provider's own.</summary>
     public IReadOnlyDictionary<string, PrincipalKey> PrincipalKeys { get; init; } = new Dictionary<string, PrincipalKey>();
@@ -63,10 +69,10 @@ public sealed partial record ProviderEntry(
 
 /// <summary>A provider as the admin routes show it: everything but the key.</summary>
 public sealed record ProviderView(string Name, string Kind, string BaseUrl, IReadOnlyList<string> Models, bool AllowRemote, string? KeyFingerprint, string Source, string? Preset = null,
-    IReadOnlyList<ModelCard>? Cards = null, int? ConcurrentCallsMax = null, IReadOnlyDictionary<string, string>? PrincipalKeys = null)
+    IReadOnlyList<ModelCard>? Cards = null, int? ConcurrentCallsMax = null, IReadOnlyDictionary<string, string>? PrincipalKeys = null, int? CallsPerMinuteMax = null)
 {
     public static ProviderView Of(ProviderEntry entry) => new(
         entry.Name, entry.Kind, entry.BaseUrl.ToString(), entry.Models, entry.AllowRemote, entry.KeyFingerprint, entry.IsConfigured ? "configuration" : "admin", entry.Preset,
         entry.Cards.Count > 0 ? entry.Cards : null, entry.ConcurrentCallsMax,
-        entry.PrincipalKeys.Count > 0 ? entry.PrincipalKeys.ToDictionary(key => key.Key, key => key.Value.Fingerprint) : null);
+        entry.PrincipalKeys.Count > 0 ? entry.PrincipalKeys.ToDictionary(key => key.Key, key => key.Value.Fingerprint) : null, entry.CallsPerMinuteMax);
 }

@@ -13,7 +13,7 @@ public abstract record ProviderEvent
 
     [StoredAs("provider-set.1")]
     public sealed record ProviderSet(string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint, string By, string? Preset = null,
-        ModelCard[]? Cards = null, int? ConcurrentCallsMax = null) : ProviderEvent;
+        ModelCard[]? Cards = null, int? ConcurrentCallsMax = null, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? CallsPerMinuteMax = null) : ProviderEvent;
 
     [StoredAs("provider-principal-key-set.1")]
     public sealed record PrincipalKeySet(string Name, string Principal, string KeyFingerprint, string By) : ProviderEvent;
@@ -38,14 +38,15 @@ public abstract record ProviderState
         string Name, string Kind, string BaseUrl, string[] Models, bool AllowRemote, string? KeyFingerprint = null,
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Preset = null,
         [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] ModelCard[]? Cards = null,
-        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? ConcurrentCallsMax = null) : ProviderState
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? ConcurrentCallsMax = null,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? CallsPerMinuteMax = null) : ProviderState
     {
         /// <summary>Fingerprints of principals' own keys, by principal. Not part of what <c>PUT</c> sets, and so not of what it compares.</summary>
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
         public SortedDictionary<string, string>? PrincipalKeys { get; init; }
 
-        public bool Equals(Present? other) => other is not null && (Name, Kind, BaseUrl, AllowRemote, KeyFingerprint, Preset, ConcurrentCallsMax) ==
-            (other.Name, other.Kind, other.BaseUrl, other.AllowRemote, other.KeyFingerprint, other.Preset, other.ConcurrentCallsMax)
+        public bool Equals(Present? other) => other is not null && (Name, Kind, BaseUrl, AllowRemote, KeyFingerprint, Preset, ConcurrentCallsMax, CallsPerMinuteMax) ==
+            (other.Name, other.Kind, other.BaseUrl, other.AllowRemote, other.KeyFingerprint, other.Preset, other.ConcurrentCallsMax, other.CallsPerMinuteMax)
             && Models.AsSpan().SequenceEqual(other.Models) && JsonSerializer.Serialize(Cards) == JsonSerializer.Serialize(other.Cards);
 
         public override int GetHashCode() => HashCode.Combine(Name, BaseUrl);
@@ -58,7 +59,7 @@ public abstract record ProviderState
 
     public static ProviderState Evolve(ProviderState state, ProviderEvent fact) => fact switch
     {
-        ProviderEvent.ProviderSet f => new Present(f.Name, f.Kind, f.BaseUrl, f.Models, f.AllowRemote, f.KeyFingerprint, f.Preset, f.Cards, f.ConcurrentCallsMax)
+        ProviderEvent.ProviderSet f => new Present(f.Name, f.Kind, f.BaseUrl, f.Models, f.AllowRemote, f.KeyFingerprint, f.Preset, f.Cards, f.ConcurrentCallsMax, f.CallsPerMinuteMax)
         {
             PrincipalKeys = (state as Present)?.PrincipalKeys,
         },

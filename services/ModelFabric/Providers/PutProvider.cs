@@ -14,8 +14,9 @@ namespace AgentPlatform.ModelFabric.Providers;
 /// <param name="Preset">A provider known by name, such as <c>ollama</c> or <c>groq</c>.</param>
 /// <param name="Cards">What the models can do, hold and cost.</param>
 /// <param name="ConcurrentCallsMax">How many calls it bears at the same time.</param>
+/// <param name="CallsPerMinuteMax">How many may begin within any minute.</param>
 public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, string[]? Models = null, Secret? Key = null, bool AllowRemote = false, string? Preset = null,
-    ModelCard[]? Cards = null, int? ConcurrentCallsMax = null)
+    ModelCard[]? Cards = null, int? ConcurrentCallsMax = null, int? CallsPerMinuteMax = null)
 {
     private const int ModelLengthMax = 200;
 
@@ -44,9 +45,9 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
         {
             throw Refuse(flaw);
         }
-        if (body.ConcurrentCallsMax is <= 0)
+        if (body.ConcurrentCallsMax is <= 0 || body.CallsPerMinuteMax is <= 0 or > ProviderEntry.CallsPerMinuteLimit)
         {
-            throw Refuse("concurrentCallsMax must be positive.");
+            throw Refuse($"concurrentCallsMax must be positive, callsPerMinuteMax lie between 1 and {ProviderEntry.CallsPerMinuteLimit}.");
         }
         if (body.Key is { IsEmpty: false } given && !ProviderEntry.KeyPattern().IsMatch(given.Reveal()))
         {
@@ -68,6 +69,7 @@ public sealed record PutProvider(string? Kind = null, string? BaseUrl = null, st
         {
             Cards = body.Cards ?? [],
             ConcurrentCallsMax = body.ConcurrentCallsMax,
+            CallsPerMinuteMax = body.CallsPerMinuteMax,
         };
         if (before is { PrincipalKeys.Count: > 0 } && before.KeyContext != entry.KeyContext)
         {

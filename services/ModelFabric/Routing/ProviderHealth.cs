@@ -8,7 +8,7 @@ using Polly.CircuitBreaker;
 namespace AgentPlatform.ModelFabric.Routing;
 
 /// <summary>
-/// For each provider a bound on the calls at the same time and a circuit that opens when too many of them failed: then nobody
+/// For each provider a bound on the calls at the same time, one on those that begin in a minute where it has such a limit, and a circuit that opens when too many of them failed: then nobody
 /// waits for a provider that is down, and it is not kept down by those who ask.
 /// </summary>
 public sealed class ProviderHealth(IOptions<ModelFabricOptions> options, TimeProvider time)
@@ -19,6 +19,7 @@ public sealed class ProviderHealth(IOptions<ModelFabricOptions> options, TimePro
 
     private readonly ConcurrentDictionary<string, Circuit> _circuits = new();
     private readonly ConcurrentDictionary<string, FairGate> _gates = new();
+    private readonly ConcurrentDictionary<string, CallPace> _paces = new();
 
     /// <summary>How long the circuit stays open; null when calls pass.</summary>
     public TimeSpan? OpenFor(string provider) =>
@@ -31,23 +32,41 @@ public sealed class ProviderHealth(IOptions<ModelFabricOptions> options, TimePro
         var max = route.Entry?.ConcurrentCallsMax ?? settings.ConcurrentCallsMax;
         // Under another bound a new gate: who is behind the old one still leaves by it.
         var gate = _gates.AddOrUpdate(route.Provider, _ => new FairGate(max, settings.CallsWaitingMax), (_, known) => known.InsideMax == max ? known : new FairGate(max, settings.CallsWaitingMax));
-        if (gate.TryEnter() is { } free)
+        var (perMinute, place) = (route.Entry?.CallsPerMinuteMax, gate.TryEnter());
+        if (place is not null && perMinute is null)
         {
-            return free;
+            return place;
         }
         using var patience = new CancellationTokenSource(settings.WaitMax, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, patience.Token);
         try
         {
-            return await gate.Enter(principal, either.Token) ?? throw Busy(route.Provider, $"and {settings.CallsWaitingMax} more wait (ModelFabric:Router:CallsWaitingMax)");
+            place ??= await gate.Enter(principal, either.Token) ?? throw Busy($"has {max} calls at work, as many as it may", $"{settings.CallsWaitingMax} more wait (ModelFabric:Router:CallsWaitingMax)");
+            return perMinute is not { } most || await Pace(route.Provider, most).Begin(principal, either.Token)
+                ? place
+                : throw Busy($"has begun {most} calls within a minute, as many as it may", $"{settings.CallsWaitingMax} more wait (ModelFabric:Router:CallsWaitingMax)");
         }
-        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        catch (Exception left)
         {
-            throw Busy(route.Provider, $"and none ended within {settings.WaitMax.TotalSeconds:0.###} s (ModelFabric:Router:WaitMax)");
+            place?.Dispose();
+            if (left is not OperationCanceledException || ct.IsCancellationRequested)
+            {
+                throw;
+            }
+            throw place is null
+                ? Busy($"has {max} calls at work, as many as it may", $"none ended within {settings.WaitMax.TotalSeconds:0.###} s (ModelFabric:Router:WaitMax)")
+                : Busy($"has begun {perMinute} calls within a minute, as many as it may", $"no further one may begin within {settings.WaitMax.TotalSeconds:0.###} s (ModelFabric:Router:WaitMax)");
         }
 
-        ModelCallException Busy(string provider, string more) => new(StatusCodes.Status429TooManyRequests,
-            new CallError($"Provider '{provider}' has {max} calls at work, as many as it may, {more}. Ask again later.", "rate_limit_error", null, "provider_busy"), TimeSpan.FromSeconds(1));
+        ModelCallException Busy(string what, string more) => new(StatusCodes.Status429TooManyRequests,
+            new CallError($"Provider '{route.Provider}' {what}, and {more}. Ask again later.", "rate_limit_error", null, "provider_busy"), TimeSpan.FromSeconds(1));
+    }
+
+    private CallPace Pace(string provider, int most)
+    {
+        return _paces.AddOrUpdate(provider, _ => New(), (_, known) => known.CallsMax == most ? known : New());
+
+        CallPace New() => new(most, TimeSpan.FromMinutes(1), options.Value.Router.CallsWaitingMax, time);
     }
 
     /// <summary>Asks unless the circuit is open; what comes of it opens or closes it.</summary>

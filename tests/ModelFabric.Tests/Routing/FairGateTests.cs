@@ -7,6 +7,23 @@ public sealed class FairGateTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
+    public async Task No_more_calls_begin_within_a_time_than_may_wherever_it_is_counted_from()
+    {
+        var within = TimeSpan.FromMilliseconds(150);
+        var pace = new CallPace(callsMax: 2, within, waitingMax: 10, TimeProvider.System);
+        var (asked, begun) = (new List<long>(), new List<long>());
+        for (var n = 0; n < 5; n++)
+        {
+            asked.Add(TimeProvider.System.GetTimestamp());
+            Assert.True(await pace.Begin("ann", Ct));
+            begun.Add(TimeProvider.System.GetTimestamp());
+        }
+
+        // From before the one to after the other, so that a slow machine only makes it longer.
+        Assert.All(Enumerable.Range(0, 3), n => Assert.True(TimeProvider.System.GetElapsedTime(asked[n], begun[n + 2]) >= within, $"{n}"));
+    }
+
+    [Fact]
     public async Task Principals_take_turns_however_many_calls_one_of_them_has_waiting()
     {
         var gate = new FairGate(insideMax: 1, waitingMax: 10);

@@ -197,6 +197,26 @@ public sealed class RouteTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_provider_gets_no_more_calls_in_a_minute_than_it_bears_and_those_too_many_go_elsewhere()
+    {
+        await using var fabric = await FabricHost.Start(("ModelFabric:Router:WaitMax", "00:00:00.200"));
+        using var one = await fabric.PutProvider("one", new { kind = "openai", baseUrl = _first.BaseUrl, models = new[] { "m" }, callsPerMinuteMax = 2 });
+        using var two = await fabric.PutProvider("two", new { kind = "openai", baseUrl = _second.BaseUrl, models = new[] { "m" } });
+        using var auto = await fabric.Http.PutAsJsonAsync("/admin/routes/auto", new { candidates = new[] { new { model = "one/m" }, new { model = "two/m" } } });
+        using var first = await fabric.Chat(FabricHost.Ask("one/m"));
+        using var second = await fabric.Chat(FabricHost.Ask("one/m"));
+        using var third = await fabric.Chat(FabricHost.Ask("one/m"));
+        using var elsewhere = await fabric.Chat(FabricHost.Ask("auto"));
+
+        Assert.Equal((200, 200), ((int)first.StatusCode, (int)second.StatusCode));
+        var error = await third.Error(429);
+        Assert.Equal("provider_busy", (string)error["code"]!);
+        Assert.Contains("2 calls within a minute", (string)error["message"]!, StringComparison.Ordinal);
+        Assert.Equal("two/m", elsewhere.Headers.GetValues(Model).Single());
+        Assert.Equal(2, _first.Requests.Count);
+    }
+
+    [Fact]
     public async Task A_provider_gets_no_more_calls_at_once_than_it_bears_and_those_too_many_go_elsewhere()
     {
         using var set = await _fabric.PutProvider("one", new { kind = "openai", baseUrl = _first.BaseUrl, models = new[] { "m" }, concurrentCallsMax = 1 });

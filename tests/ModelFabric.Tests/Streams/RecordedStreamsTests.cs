@@ -60,7 +60,7 @@ public sealed class RecordedStreamsTests
     {
         { "provider-2026-11-present", [Set, new ProviderEvent.ProviderRemoved("local", "ann"), Set with { Models = [], KeyFingerprint = null }] },
         { "provider-2026-11-removed", [Set, new ProviderEvent.ProviderRemoved("local", "ann")] },
-        { "provider-2026-11-with-cards", [Set with { Preset = "ollama", Cards = [Card], ConcurrentCallsMax = 4 }] },
+        { "provider-2026-11-with-cards", [Set with { Preset = "ollama", Cards = [Card], ConcurrentCallsMax = 4, CallsPerMinuteMax = 60 }] },
         { "provider-2026-11-with-principal-keys", [Set, new ProviderEvent.PrincipalKeySet("local", "bob", "cd34", "ann"), new ProviderEvent.PrincipalKeySet("local", "eve", "ef56", "ann"), new ProviderEvent.PrincipalKeyRemoved("local", "bob", "ann"), Set with { Models = [] }] },
         { "call-policy-2026-11-present", [Fenced] },
         { "call-policy-2026-11-removed", [Fenced, new PolicyEvent.PolicyRemoved("fence", "ann")] },
