@@ -41,7 +41,7 @@ public sealed class RecordedStreamsTests
     };
 
     private static readonly PolicyEvent Fenced = PolicyEvent.PolicySet.From(
-        new CallPolicy("fence", "ann", "far/*", ["*.example.com"], [new RedactionRule("address", "a@b")], AlsoOnThisMachine: true, KeepTexts: true, CacheSeconds: 60, Media: MediaRule.LocalOnly), "ann");
+        new CallPolicy("fence", "ann", "far/*", ["*.example.com"], [new RedactionRule("address", "a@b")], AlsoOnThisMachine: true, KeepTexts: true, CacheSeconds: 60), "ann");
 
     private static readonly RouteEvent Led = RouteEvent.RouteSet.From(
         new ModelFabric.Routing.Route("auto", [new RouteCandidate("local/small", 3, 0), new RouteCandidate("far/large")], LocalOnly: true, 1.5m, 10m, 2.5), "ann");
@@ -60,9 +60,11 @@ public sealed class RecordedStreamsTests
     {
         { "provider-2026-11-present", [Set, new ProviderEvent.ProviderRemoved("local", "ann"), Set with { Models = [], KeyFingerprint = null }] },
         { "provider-2026-11-removed", [Set, new ProviderEvent.ProviderRemoved("local", "ann")] },
-        { "provider-2026-11-with-cards", [Set with { Preset = "ollama", Cards = [Card], ConcurrentCallsMax = 4, CallsPerMinuteMax = 60 }] },
+        { "provider-2026-11-with-cards", [Set with { Preset = "ollama", Cards = [Card], ConcurrentCallsMax = 4 }] },
         { "provider-2026-11-with-principal-keys", [Set, new ProviderEvent.PrincipalKeySet("local", "bob", "cd34", "ann"), new ProviderEvent.PrincipalKeySet("local", "eve", "ef56", "ann"), new ProviderEvent.PrincipalKeyRemoved("local", "bob", "ann"), Set with { Models = [] }] },
+        { "provider-2026-11-paced", [Set with { CallsPerMinuteMax = 60 }] },
         { "call-policy-2026-11-present", [Fenced] },
+        { "call-policy-2026-11-with-media", [(PolicyEvent.PolicySet)Fenced with { Media = nameof(MediaRule.LocalOnly) }] },
         { "call-policy-2026-11-removed", [Fenced, new PolicyEvent.PolicyRemoved("fence", "ann")] },
         { "model-call-2026-11-guarded", [ModelCallEvent.ModelCalled.Of(Guarded)] },
         { "budget-2026-11-present", [Budgeted] },
