@@ -143,11 +143,14 @@ internal sealed partial class McpConnection(
 
         Starting(name);
         return await McpClient.CreateAsync(
-            new McpWire(entry.Url is null ? Program(values) : Address(values)),
+            new McpWire(entry.Url is null ? Program(values) : Address(values), told => Heard(told, values)),
             new McpClientOptions
             {
                 ClientInfo = new Implementation { Name = "AgentPlatform", Version = "1" },
                 InitializationTimeout = options.StartDurationMax,
+
+                // Over HTTP there is always an answer; to take a slow one for none would be to speak an older revision with a server that has none.
+                DiscoverProbeTimeout = entry.Url is null ? options.ProbePatience : Timeout.InfiniteTimeSpan,
                 Handlers = Handlers(values),
             },
             loggers,
@@ -225,7 +228,7 @@ internal sealed partial class McpConnection(
     }
 
     // Listed at once, so that a change is on record before anybody calls; whoever calls meanwhile waits for this list.
-    private ValueTask ListChanged()
+    private void ListChanged()
     {
         lock (_gate)
         {
@@ -234,7 +237,6 @@ internal sealed partial class McpConnection(
 
         _ = Open(_life.Token).ContinueWith(
             task => NotListed(name, task.Exception!.InnerException!.Message), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        return ValueTask.CompletedTask;
     }
 
     private string Failed(string why)
