@@ -3,6 +3,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using AgentPlatform.Testing;
 using AgentPlatform.ToolGateway.Mcp;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
+using AgentPlatform.ToolGateway.Secrets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -21,16 +23,20 @@ namespace AgentPlatform.ToolGateway.Tests.Mcp.Conformance;
 /// </summary>
 internal sealed class ClientUnderTest : IAsyncDisposable
 {
+    /// <summary>The scenario about a pause of half a second, of which the suite bears a fifth more: it is run by itself.</summary>
+    public const string Paced = "sse-retry";
+
     private const int AtOnce = 4;
     private readonly SemaphoreSlim _room = new(AtOnce);
     private readonly TestFolder _folder = new();
     private readonly GatewayService _gateway;
     private readonly WebApplication _app;
+    private readonly bool _isAlone;
     private int _count;
 
-    private ClientUnderTest(GatewayService gateway)
+    private ClientUnderTest(GatewayService gateway, bool isAlone)
     {
-        _gateway = gateway;
+        (_gateway, _isAlone) = (gateway, isAlone);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
@@ -41,9 +47,11 @@ internal sealed class ClientUnderTest : IAsyncDisposable
     /// <summary>What the suite is to start.</summary>
     public string Command => $"node {_folder.Of("under-test.mjs")} {_app.Urls.First()}";
 
-    public static async Task<ClientUnderTest> Start(GatewayService gateway)
+    /// <param name="gateway">Whose client it is.</param>
+    /// <param name="isAlone">The suite runs one scenario.</param>
+    public static async Task<ClientUnderTest> Start(GatewayService gateway, bool isAlone = false)
     {
-        var client = new ClientUnderTest(gateway);
+        var client = new ClientUnderTest(gateway, isAlone);
         File.Copy(Path.Combine(McpHost.Here(), "under-test.mjs"), client._folder.Of("under-test.mjs"));
         await client._app.StartAsync();
         return client;
@@ -59,14 +67,25 @@ internal sealed class ClientUnderTest : IAsyncDisposable
 
     private async Task<IResult> Answer(Asked asked, CancellationToken ct)
     {
+        if (asked.Scenario == Paced && !_isAlone)
+        {
+            return Results.Json((string[])["run by itself"]);
+        }
+
         await _room.WaitAsync(ct);
         var name = $"suite-{Interlocked.Increment(ref _count)}";
         var said = new List<string>();
         var servers = _gateway.Services.GetRequiredService<McpServerBook>();
         try
         {
-            await servers.Set([(name, ReadMcpServers.One(name, JsonSerializer.SerializeToElement(new { url = asked.Server, trusted = true })))], "test", ct);
+            await servers.Set([(name, ReadMcpServers.One(name, JsonSerializer.SerializeToElement(await Entry(name, asked, ct))))], "test", ct);
+            using var done = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            var human = SignIn(name, said, done.Token);
+            var connection = (await _gateway.Services.GetRequiredService<McpTools>().Find(name, ct))!;
+            await Eventually.True(async () => await connection.Login(ct) is null, "somebody to sign in");
             await Everything(name, asked, said, ct);
+            await done.CancelAsync();
+            await human;
             return Results.Json(said);
         }
         catch (Exception e) when (e is not OperationCanceledException)
@@ -80,6 +99,43 @@ internal sealed class ClientUnderTest : IAsyncDisposable
             // Whoever looks next ends the connection, which the suite's server waits for.
             await _gateway.Services.GetRequiredService<McpTools>().Find(name, CancellationToken.None);
             _room.Release();
+        }
+    }
+
+    private async Task<JsonObject> Entry(string name, Asked asked, CancellationToken ct)
+    {
+        var entry = new JsonObject { ["url"] = asked.Server, ["trusted"] = true };
+        if (asked.Context?["client_secret"] is { } secret)
+        {
+            await _gateway.Services.GetRequiredService<SecretBook>().Set(name, secret.ToString(), "test", ct);
+            entry["oauth"] = new JsonObject { ["clientId"] = asked.Context["client_id"]!.ToString(), ["clientSecret"] = new JsonObject { ["$secret"] = name } };
+        }
+        else if (asked.Scenario == "auth/basic-cimd")
+        {
+            entry["oauth"] = new JsonObject { ["clientMetadataUrl"] = "https://conformance-test.local/client-metadata.json" };
+        }
+
+        return entry;
+    }
+
+    // The human, who opens what the gateway shows to owners; the suite's authorization servers send a browser back at once.
+    private async Task SignIn(string name, List<string> said, CancellationToken ct)
+    {
+        using var browser = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false });
+        var logins = _gateway.Services.GetRequiredService<McpLogins>();
+        try
+        {
+            for (McpLogin? login = null; ;)
+            {
+                login = await logins.Next(name, login, ct);
+                using var sent = await browser.GetAsync(login.Address, ct);
+                using var back = await browser.GetAsync(sent.Headers.Location, ct);
+                said.Add($"signed in: {(int)back.StatusCode}");
+            }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // Nobody is wanted any more.
         }
     }
 

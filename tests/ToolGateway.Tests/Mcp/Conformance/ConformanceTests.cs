@@ -29,11 +29,35 @@ public sealed class ConformanceTests(Servers servers) : IClassFixture<Servers>
     [Fact]
     public Task The_client_passes_what_2026_07_28_requires() => ClientPasses("conformance-0-2", "--requirements", "2026-07-28");
 
+    [Theory]
+    [InlineData("conformance-0-1")]
+    [InlineData("conformance-0-2")]
+    public async Task The_client_waits_as_long_as_a_server_that_ends_a_stream_asks_for_and_goes_on_where_it_was(string suite)
+    {
+        Assert.SkipWhen(ConformanceSuite.Missing is not null, ConformanceSuite.Missing ?? "");
+        await using var gateway = await Gateway();
+        await using var client = await ClientUnderTest.Start(gateway, isAlone: true);
+
+        var checks = await ConformanceSuite.Checks(suite, client.Command, ClientUnderTest.Paced, Ct);
+
+        // The suite warns of 200 ms more than it asked for, which a busy machine takes (230 ms were seen at a load of 50); what the revision forbids is to come too early.
+        var (status, timing) = checks["client-sse-retry-timing"];
+        Assert.True(status is "SUCCESS" or "WARNING" && timing.GetProperty("actualDelayMs").GetInt32() >= timing.GetProperty("minAcceptableMs").GetInt32(), $"{status} {timing}");
+        Assert.Equal("SUCCESS", checks["client-sse-graceful-reconnect"].Status);
+        Assert.Equal("SUCCESS", checks["client-sse-last-event-id"].Status);
+    }
+
+    private async Task<GatewayService> Gateway()
+    {
+        var gateway = await GatewayService.Start(servers);
+        await gateway.Services.GetRequiredService<PolicyBook>().Set("rules: [{ name: suite, tools: ['suite-*'], verdict: allow, because: the suite may }]", "test", expected: null, Ct);
+        return gateway;
+    }
+
     private async Task ClientPasses(string suite, params string[] which)
     {
         Assert.SkipWhen(ConformanceSuite.Missing is not null, ConformanceSuite.Missing ?? "");
-        await using var gateway = await GatewayService.Start(servers);
-        await gateway.Services.GetRequiredService<PolicyBook>().Set("rules: [{ name: suite, tools: ['suite-*'], verdict: allow, because: the suite may }]", "test", expected: null, Ct);
+        await using var gateway = await Gateway();
         await using var client = await ClientUnderTest.Start(gateway);
 
         // All scenarios begin at once, so the time of each has that of the others in it.
