@@ -95,8 +95,8 @@ public sealed partial class DepthSampler : BackgroundService
         {
             try
             {
-                var (pending, unacknowledged) = await _jetStream.Depth(handler.Stream, handler.Consumer, ct);
-                consumers.Add(new Depth(handler.Consumer, pending, unacknowledged));
+                var consumer = await _jetStream.StateOf(handler.Stream, handler.Consumer, ct);
+                consumers.Add(new Depth(handler.Consumer, consumer.Waiting, consumer.Unacknowledged));
             }
             catch (JetStreamException e) when (e.IsNotThere)
             {

@@ -50,6 +50,15 @@ public enum FaultPoint
 
     /// <summary>The database knows that JetStream has the facts.</summary>
     FactsKept,
+
+    /// <summary>A process has the lease to look into a suspected stream; it has not looked.</summary>
+    Suspected,
+
+    /// <summary>A stream is proven broken; it is not deleted.</summary>
+    Condemned,
+
+    /// <summary>A broken stream is deleted; nobody made it anew.</summary>
+    Demolished,
 }
 
 /// <summary>Called at every <see cref="FaultPoint"/>; does nothing unless a test says otherwise.</summary>

@@ -21,5 +21,6 @@ public static class MessagingTelemetry
     internal static readonly Counter<long> Lost = Meter.CreateCounter<long>("agentplatform.messaging.lost", "{message}", "Messages a receiver missed and the sender no longer has");
     internal static readonly Counter<long> FactsAgain = Meter.CreateCounter<long>("agentplatform.messaging.facts_again", "{time}", "Times the facts were handed to Audit again because it missed some");
     internal static readonly Counter<long> StreamsRepaired = Meter.CreateCounter<long>("agentplatform.messaging.streams_repaired", "{stream}", "JetStream streams deleted and made anew because the server had lost their files");
+    internal static readonly Counter<long> ConsumersRepaired = Meter.CreateCounter<long>("agentplatform.messaging.consumers_repaired", "{consumer}", "JetStream consumers deleted and made anew because they did not move");
     internal static readonly Counter<long> DeadLetters = Meter.CreateCounter<long>("agentplatform.messaging.dead_letters", "{message}", "Messages given up");
 }

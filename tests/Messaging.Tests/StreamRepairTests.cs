@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AgentPlatform.Messaging.Tests.Simulation;
 using AgentPlatform.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -62,6 +63,67 @@ public sealed class StreamRepairTests(Servers servers) : OwnNats
         await Counted(service, times: 10);
     }
 
+    [Theory]
+    [InlineData(FaultPoint.Suspected)]
+    [InlineData(FaultPoint.Condemned)]
+    [InlineData(FaultPoint.Demolished)]
+    public async Task A_repair_that_dies_half_way_is_done_by_the_next_and_everything_arrives(FaultPoint point)
+    {
+        var database = await servers.NewDatabase();
+        await using (var sender = await Start(database, bus => { }))
+        {
+            await Eventually.True(async () => await Exists(), "the stream");
+            LoseFiles();
+            await sender.Send("run-1", CountUp(1, 5));
+            await Eventually.Get(() => sender.Scalar<long>(TallyService.Unpublished), unpublished => unpublished == 0, "everything acknowledged");
+        }
+
+        var broken = await Created();
+        using (var link = await Link())
+        {
+            var dying = new JetStream(link, Repairing(Options()), faults: new FaultPoints { Reached = reached => reached == point ? throw new ProcessDiedException() : Task.CompletedTask });
+            dying.Suspect(JetStream.Commands, "a feeling");
+            await Assert.ThrowsAsync<ProcessDiedException>(() => dying.EnsureStreams(Ct));
+        }
+
+        Assert.Equal(point == FaultPoint.Demolished, !await Exists());
+        await using var service = await Counting(database);
+        await Counted(service, times: 5);
+        await MadeAnew(broken);
+    }
+
+    [Fact]
+    public async Task A_consumer_that_does_not_move_though_its_stream_is_healthy_is_made_anew_and_one_that_moves_is_not()
+    {
+        using var link = await Link();
+        var jetStream = new JetStream(link, Repairing(Options()));
+        await jetStream.EnsureStreams(Ct);
+        var state = await Consumer();
+        await jetStream.Publish("commands.sessions.count-up", "{}"u8.ToArray(), Ct);
+        var (stream, consumer) = (await Created(), await CreatedConsumer());
+
+        // Messages wait, and nothing was delivered since the last look: whoever suspects has seen that it asks for them.
+        await Suspected(state.Delivered + 1);
+        Assert.Equal(consumer, await CreatedConsumer());
+
+        await Eventually.True(async () => !(await Ask("STREAM.INFO.REPAIRS")).TryGetProperty("state", out var leases) || leases.GetProperty("messages").GetInt64() == 0, "the next lease");
+        await Suspected(state.Delivered);
+        var anew = await Consumer();
+
+        Assert.Equal((1, stream), (anew.Waiting, await Created()));
+        Assert.NotEqual(consumer, await CreatedConsumer());
+
+        async Task Suspected(long delivered)
+        {
+            jetStream.Suspect(JetStream.Commands, "it does not move", new StuckConsumer("a-consumer", delivered));
+            await jetStream.EnsureStreams(Ct);
+        }
+
+        Task<ConsumerState> Consumer() => jetStream.EnsureConsumer(JetStream.Commands, "a-consumer", "commands.sessions.count-up", heldMax: 1, Ct);
+
+        async Task<string?> CreatedConsumer() => (await Ask("CONSUMER.INFO.COMMANDS.a-consumer")).GetProperty("created").GetString();
+    }
+
     [Fact]
     public async Task A_suspected_stream_that_stores_and_reads_is_left_as_it_is()
     {
@@ -103,6 +165,8 @@ public sealed class StreamRepairTests(Servers servers) : OwnNats
     private static Task<Tally> Counted(TallyService service, int times) => Eventually.Get(() => service.Read("a-tally"), tally => tally.Times == times, $"{times} counted");
 
     private MessagingOptions Options() => new() { Url = Nats.Url };
+
+    private static MessagingOptions Repairing(MessagingOptions options) => options with { StuckGrace = TimeSpan.FromMilliseconds(500), StreamRepairEvery = TimeSpan.FromSeconds(5) };
 
     private async Task<NatsLink> Link()
     {
@@ -154,5 +218,5 @@ public sealed class StreamRepairTests(Servers servers) : OwnNats
         Start(database, bus => bus.On<CountUp, Tally, TallyEvent>(Tally.Kind, m => m.Tally, (m, _, _) => ([new TallyEvent.Raised(m.By)], [])));
 
     private Task<TallyService> Start(string database, Action<Bus> handlers) =>
-        TallyService.Start(servers, database, handlers, options => options with { Url = Nats.Url, StuckGrace = TimeSpan.FromMilliseconds(500), StreamRepairEvery = TimeSpan.FromSeconds(5) });
+        TallyService.Start(servers, database, handlers, options => Repairing(options with { Url = Nats.Url }));
 }

@@ -86,7 +86,8 @@ public sealed class TallyService : IAsyncDisposable
     {
         try
         {
-            return await _host.Services.GetRequiredService<JetStream>().Depth(JetStream.Commands, consumer, TestContext.Current.CancellationToken);
+            var state = await _host.Services.GetRequiredService<JetStream>().StateOf(JetStream.Commands, consumer, TestContext.Current.CancellationToken);
+            return (state.Waiting, state.Unacknowledged);
         }
         catch (JetStreamException e) when (e.IsNotThere)
         {

@@ -44,10 +44,10 @@ public sealed partial class FactMarksTeller(Bus bus, NatsLink nats, JetStream je
         var handler = bus.Handlers.Single(h => h.TypeName == Subjects.TypeName(typeof(RecordFacts)));
 
         // JetStream first: what it had then no longer is either in the marks or lost.
-        var (waiting, unacknowledged) = await jetStream.Depth(handler.Stream, handler.Consumer, ct);
+        var consumer = await jetStream.StateOf(handler.Stream, handler.Consumer, ct);
         foreach (var (service, complete) in await marks.Complete(ct))
         {
-            nats.Publish(jetStream.SubjectOf(ChannelSubjects.Facts(service)), ChannelJson.Write(new FactsTold(service, complete, waiting == 0 && unacknowledged == 0)));
+            nats.Publish(jetStream.SubjectOf(ChannelSubjects.Facts(service)), ChannelJson.Write(new FactsTold(service, complete, consumer is { Waiting: 0, Unacknowledged: 0 })));
         }
     }
 

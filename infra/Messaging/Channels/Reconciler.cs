@@ -96,7 +96,7 @@ public sealed partial class Reconciler : BackgroundService
             var isStuck = _stuck.IsStuck(handler.Consumer, consumer);
             if (isStuck)
             {
-                _jetStream.Suspect(handler.Stream, $"{consumer.Waiting} messages wait before {handler.Consumer}, which asks for them and gets none");
+                _jetStream.Suspect(handler.Stream, $"{consumer.Waiting} messages wait before {handler.Consumer}, which asks for them and gets none", new StuckConsumer(handler.Consumer, consumer.Delivered));
             }
 
             var name = ChannelSubjects.ChannelOf(handler.Filter);

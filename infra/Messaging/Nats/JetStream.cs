@@ -11,8 +11,9 @@ namespace AgentPlatform.Messaging;
 /// <param name="options">Bounds.</param>
 /// <param name="time">The clock of pauses.</param>
 /// <param name="log">Where repairs are told.</param>
+/// <param name="faults">For tests.</param>
 /// <remarks>https://docs.nats.io/reference/reference-protocols/nats_api_reference</remarks>
-public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvider? time = null, ILogger<JetStream>? log = null)
+public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvider? time = null, ILogger<JetStream>? log = null, FaultPoints? faults = null)
 {
     /// <summary>Holds every command until its owner has acknowledged it.</summary>
     public const string Commands = "COMMANDS";
@@ -38,7 +39,8 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
     /// <summary>Says that a stream behaves as if the server had lost its files; the next <see cref="EnsureStreams"/> looks into it.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="symptom">What was seen.</param>
-    internal void Suspect(string stream, string symptom) => _suspects.TryAdd(stream, new Suspicion(symptom, Again: null));
+    /// <param name="stuck">The consumer that showed it.</param>
+    internal void Suspect(string stream, string symptom, StuckConsumer? stuck = null) => _suspects.TryAdd(stream, new Suspicion(symptom, Again: null, stuck));
 
     /// <summary>Publishes and waits until the message is stored.</summary>
     /// <param name="subject">The subject.</param>
@@ -118,9 +120,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
         var (subject, body) = ($"$JS.API.CONSUMER.DURABLE.CREATE.{stored}.{name}", new JsonObject { ["stream_name"] = stored, ["config"] = config });
         try
         {
-            var info = await Ask(subject, body, ct);
-            var (waiting, unacknowledged) = DepthOf(info);
-            return new ConsumerState(waiting, unacknowledged, info.GetProperty("num_waiting").GetInt64(), info.GetProperty("delivered").GetProperty("consumer_seq").GetInt64(), unacknowledged < heldMax * 16);
+            return StateOf(await Ask(subject, body, ct));
         }
         catch (JetStreamException e) when (e.IsLostFile)
         {
@@ -129,12 +129,12 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
         }
     }
 
-    /// <summary>How many messages a consumer has before it.</summary>
+    /// <summary>What a consumer is at.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="name">The durable name.</param>
     /// <param name="ct">Cancels.</param>
-    public async Task<(long Waiting, long Unacknowledged)> Depth(string stream, string name, CancellationToken ct) =>
-        DepthOf(await Ask($"$JS.API.CONSUMER.INFO.{StreamOf(stream)}.{name}", body: null, ct));
+    public async Task<ConsumerState> StateOf(string stream, string name, CancellationToken ct) =>
+        StateOf(await Ask($"$JS.API.CONSUMER.INFO.{StreamOf(stream)}.{name}", body: null, ct));
 
     internal static long Nanoseconds(TimeSpan time) => time.Ticks * 100;
 
@@ -147,7 +147,16 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
     /// <summary>The subject as the platform knows it.</summary>
     internal string Bare(string subject) => options.Namespace.Length == 0 ? subject : subject[(options.Namespace.Length + 1)..];
 
-    private static (long Waiting, long Unacknowledged) DepthOf(JsonElement info) => (info.GetProperty("num_pending").GetInt64(), info.GetProperty("num_ack_pending").GetInt64());
+    private static ConsumerState StateOf(JsonElement info)
+    {
+        var (waiting, unacknowledged) = (info.GetProperty("num_pending").GetInt64(), info.GetProperty("num_ack_pending").GetInt64());
+        return new ConsumerState(
+            waiting,
+            unacknowledged,
+            info.GetProperty("num_waiting").GetInt64(),
+            info.GetProperty("delivered").GetProperty("consumer_seq").GetInt64(),
+            unacknowledged < info.GetProperty("config").GetProperty("max_ack_pending").GetInt64());
+    }
 
     private IReadOnlyList<(string Subject, byte[] Payload)> Prefixed(IReadOnlyList<(string Subject, byte[] Payload)> messages) =>
         options.Namespace.Length == 0 ? messages : [.. messages.Select(m => (SubjectOf(m.Subject), m.Payload))];
@@ -190,7 +199,7 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
         };
         if (_suspects.TryRemove(name, out var suspicion))
         {
-            await new StreamRepair(this, options, _time, log ?? NullLogger<JetStream>.Instance).Look(name, suspicion, ct);
+            await new StreamRepair(this, options, faults ?? new FaultPoints(), _time, log ?? NullLogger<JetStream>.Instance).Look(name, suspicion, ct);
         }
 
         if (await ConfigOf(name, ct) is not { } there)
@@ -287,26 +296,4 @@ public sealed class JetStream(NatsLink nats, MessagingOptions options, TimeProvi
             throw new JetStreamException($"JetStream refused {what}: {error.GetProperty("description").GetString()} ({code})") { ErrorCode = code };
         }
     }
-}
-
-/// <summary>What a consumer is at.</summary>
-/// <param name="Waiting">Messages before it.</param>
-/// <param name="Unacknowledged">Messages delivered and not acknowledged.</param>
-/// <param name="Pulls">Requests for messages that wait at the server.</param>
-/// <param name="Delivered">Deliveries since it was made.</param>
-/// <param name="HasRoom">Whether it may deliver more before something is acknowledged.</param>
-public sealed record ConsumerState(long Waiting, long Unacknowledged, long Pulls, long Delivered, bool HasRoom);
-
-/// <summary>JetStream said no.</summary>
-/// <param name="message">What was asked and what it said.</param>
-public sealed class JetStreamException(string message) : Exception(message)
-{
-    /// <summary>Whether the consumer or its stream is not there, or not yet.</summary>
-    public bool IsNotThere => ErrorCode is 10014 or 10059;
-
-    /// <summary>Whether the server misses a file of its own: "store failed" (10077) or "consumer create failed" (10012) for that reason, and not, say, for a full disk.</summary>
-    internal bool IsLostFile => ErrorCode is 10077 or 10012 && (Message.Contains("no such file or directory", StringComparison.Ordinal) || Message.Contains("cannot find the", StringComparison.Ordinal));
-
-    /// <summary>JetStream's own error code; 0 when unknown, negative when nobody answered who has codes.</summary>
-    public int ErrorCode { get; init; }
 }

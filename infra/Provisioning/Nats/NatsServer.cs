@@ -40,12 +40,13 @@ public sealed class NatsServer : IAsyncDisposable
     /// <summary>A server for tests: free port, temporary folder, no token unless asked for; all gone after disposal.</summary>
     public static async Task<NatsServer> StartTemporaryAsync(bool withToken = false, CancellationToken ct = default)
     {
-        const int triesMax = 5;
         var program = await new ProgramFinder().FindNatsServer(ct);
-        for (var i = 1; ; i++)
+        return await StartTemporary.Server(Make, server => server.StartAsync(ct));
+
+        NatsServer Make()
         {
             var folder = TemporaryFolder.Make();
-            var server = new NatsServer(new NatsOptions
+            return new NatsServer(new NatsOptions
             {
                 Program = program,
                 DataFolder = Path.Combine(folder.Path, "data"),
@@ -53,20 +54,6 @@ public sealed class NatsServer : IAsyncDisposable
                 TokenFile = withToken ? Path.Combine(folder.Path, "token") : null,
             })
             { temporary = folder };
-            try
-            {
-                await server.StartAsync(ct);
-                return server;
-            }
-            catch (PortInUseException) when (i < triesMax)
-            {
-                await server.DisposeAsync();
-            }
-            catch
-            {
-                await server.DisposeAsync();
-                throw;
-            }
         }
     }
 

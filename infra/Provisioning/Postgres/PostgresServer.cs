@@ -45,12 +45,13 @@ public sealed class PostgresServer : IAsyncDisposable
     /// </summary>
     public static async Task<PostgresServer> StartTemporaryAsync(bool durable = false, int connectionsMax = 200, CancellationToken ct = default)
     {
-        const int triesMax = 5;
         var programs = await new ProgramFinder().FindPostgres(ct);
-        for (var i = 1; ; i++)
+        return await StartTemporary.Server(Make, server => server.StartAsync(ct));
+
+        PostgresServer Make()
         {
             var folder = TemporaryFolder.Make(PostgresAccount.UserForRoot());
-            var server = new PostgresServer(new PostgresOptions
+            return new PostgresServer(new PostgresOptions
             {
                 Programs = programs,
                 DataFolder = Path.Combine(folder.Path, "data"),
@@ -60,20 +61,6 @@ public sealed class PostgresServer : IAsyncDisposable
                 ConnectionsMax = connectionsMax,
             })
             { temporary = folder };
-            try
-            {
-                await server.StartAsync(ct);
-                return server;
-            }
-            catch (PortInUseException) when (i < triesMax)
-            {
-                await server.DisposeAsync();
-            }
-            catch
-            {
-                await server.DisposeAsync();
-                throw;
-            }
         }
     }
 

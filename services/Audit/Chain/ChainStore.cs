@@ -67,13 +67,13 @@ public sealed class ChainStore(PostgresEventStore store, MasterKey master)
     public byte[] Mac(long index, ReadOnlySpan<byte> hash) => HMACSHA256.HashData(_headKey, (byte[])[.. Encoding.UTF8.GetBytes($"{index} "), .. hash]);
 
     /// <summary>The end of the chain, and which of these sequences it holds already; both from one moment.</summary>
-    public async Task<(ChainHead Head, HashSet<long> Known)> End(string service, long[] sequences, CancellationToken ct)
+    public static async Task<(ChainHead Head, HashSet<long> Known)> End(NpgsqlConnection connection, string service, long[] sequences, CancellationToken ct)
     {
-        await using var command = Database.CreateCommand(
+        await using var command = new NpgsqlCommand(
             """
             select h.index, h.hash, h.mac, array(select r.sequence from ap_audit_records r where r.service = $1 and r.sequence = any($2))
             from (select 1) always left join ap_audit_head h on true
-            """);
+            """, connection);
         command.Parameters.Add(new() { Value = service });
         command.Parameters.Add(new() { Value = sequences });
         await using var reader = await command.ExecuteReaderAsync(ct);

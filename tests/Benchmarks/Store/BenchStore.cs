@@ -51,6 +51,7 @@ internal sealed class BenchStore : IAsyncDisposable
             alter table raw_events add primary key (seq_id);
             create unique index on raw_events (stream_id, version);
             create sequence raw_sequence;
+            insert into mt_streams (id, version) values ('tally-by-hand', 0);
             """))
         {
             await raw.ExecuteNonQueryAsync();
@@ -84,19 +85,21 @@ internal sealed class RawWriter(NpgsqlConnection connection) : IAsyncDisposable
         values (nextval('raw_sequence'), $1, $2, $3, $4, 'bench-noted.1', $5, '*DEFAULT*', 'Bench.Noted, Bench', false)
         """, connection);
 
+    // What Marten's tables ask of any append: the stream's row moves on, if it is where it was expected, and the event refers to it.
+    private readonly NpgsqlCommand _toStream = new(
+        """
+        with moved as (update mt_streams set version = version + 1, timestamp = $5 where id = $2 and version = $3 returning version)
+        insert into mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, is_archived)
+        select nextval('mt_events_sequence'), $1, $2, m.version, $4, 'bench-noted.1', $5, '*DEFAULT*', 'Bench.Noted, Bench', false from moved m
+        """, connection);
+
     private readonly NpgsqlCommand _many = new(BenchStore.RawInsert, connection);
 
     public async Task Append(string stream, int firstVersion, int events)
     {
         if (events == 1)
         {
-            _single.Parameters.Clear();
-            _single.Parameters.Add(new() { Value = Guid.CreateVersion7() });
-            _single.Parameters.Add(new() { Value = stream });
-            _single.Parameters.Add(new() { Value = (long)firstVersion });
-            _single.Parameters.Add(new() { Value = Json(firstVersion), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Jsonb });
-            _single.Parameters.Add(new() { Value = TimeProvider.System.GetUtcNow(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.TimestampTz });
-            await _single.ExecuteNonQueryAsync();
+            await One(_single, stream, firstVersion, firstVersion);
             return;
         }
 
@@ -109,11 +112,29 @@ internal sealed class RawWriter(NpgsqlConnection connection) : IAsyncDisposable
         await _many.ExecuteNonQueryAsync();
     }
 
+    /// <summary>One event to a stream that is at this version.</summary>
+    public Task AppendToStream(string stream, long version, int number) => One(_toStream, stream, version, number);
+
     public async ValueTask DisposeAsync()
     {
         await _single.DisposeAsync();
+        await _toStream.DisposeAsync();
         await _many.DisposeAsync();
         await connection.DisposeAsync();
+    }
+
+    private static async Task One(NpgsqlCommand command, string stream, long version, int number)
+    {
+        command.Parameters.Clear();
+        command.Parameters.Add(new() { Value = Guid.CreateVersion7() });
+        command.Parameters.Add(new() { Value = stream });
+        command.Parameters.Add(new() { Value = version });
+        command.Parameters.Add(new() { Value = Json(number), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Jsonb });
+        command.Parameters.Add(new() { Value = TimeProvider.System.GetUtcNow(), NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.TimestampTz });
+        if (await command.ExecuteNonQueryAsync() != 1)
+        {
+            throw new InvalidOperationException($"Nothing was inserted for {stream} at {version}");
+        }
     }
 
     private static string Json(int number) => JsonSerializer.Serialize((BenchEvent.Noted)BenchStore.Event(number), EventTypes.Json);

@@ -16,6 +16,9 @@ public sealed record Fate(FaultPoint? SenderDiesAt, FaultPoint? ReceiverDiesAt, 
 {
     public bool IsKind => SenderDiesAt is null && ReceiverDiesAt is null && Nats == FaultPlan.None && Postgres == FaultPlan.None && Losses.All(l => l == 0);
 
+    /// <summary>Where a story may end a life; a repair needs a server that lost files, and dies in <see cref="StreamRepairTests"/>.</summary>
+    public static FaultPoint[] Points { get; } = [.. Enum.GetValues<FaultPoint>().Except([FaultPoint.Suspected, FaultPoint.Condemned, FaultPoint.Demolished])];
+
     public static Fate Kind { get; } = new(SenderDiesAt: null, ReceiverDiesAt: null, 1, FaultPlan.None, FaultPlan.None, [0, 0, 0]);
 
     public static Fate From(int seed)
@@ -26,9 +29,8 @@ public sealed record Fate(FaultPoint? SenderDiesAt, FaultPoint? ReceiverDiesAt, 
             return Kind;
         }
 
-        var points = Enum.GetValues<FaultPoint>();
-        FaultPoint? sender = chance.NextDouble() < 0.4 ? points[chance.Next(points.Length)] : null;
-        FaultPoint? receiver = chance.NextDouble() < 0.5 ? points[chance.Next(points.Length)] : null;
+        FaultPoint? sender = chance.NextDouble() < 0.4 ? Points[chance.Next(Points.Length)] : null;
+        FaultPoint? receiver = chance.NextDouble() < 0.5 ? Points[chance.Next(Points.Length)] : null;
 
         // Nobody gets there by himself: to be asked again something must be missing, to be buried something must be hopeless.
         var somethingIsMissing = receiver is FaultPoint.Missed || sender is FaultPoint.Remembered or FaultPoint.Resent;

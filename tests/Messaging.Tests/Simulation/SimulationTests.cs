@@ -18,7 +18,7 @@ public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
     // The NATS client blocks pool threads when connections break, and here they break by the thousand; the pool would grow by one or two a second.
     static SimulationTests() => ThreadPool.SetMinThreads(200, 200);
 
-    public static TheoryData<FaultPoint> Points => [.. Enum.GetValues<FaultPoint>()];
+    public static TheoryData<FaultPoint> Points => [.. Fate.Points];
 
     [Fact]
     public async Task Every_effect_is_there_once_whatever_befell_sender_receiver_network_and_streams()
@@ -40,7 +40,7 @@ public sealed class SimulationTests(Servers servers, ITestOutputHelper output)
             }
         });
 
-        var died = Enum.GetValues<FaultPoint>().ToDictionary(point => point, point => Member.DiedAt.GetValueOrDefault(point) - before.GetValueOrDefault(point));
+        var died = Fate.Points.ToDictionary(point => point, point => Member.DiedAt.GetValueOrDefault(point) - before.GetValueOrDefault(point));
         output.WriteLine($"{seeds.Count} stories in {TimeProvider.System.GetElapsedTime(begun).TotalSeconds:0} s; died at {string.Join(", ", died.Select(p => $"{p.Key} {p.Value}"))}");
         Assert.True(failed.IsEmpty, $"{failed.Count} of {seeds.Count} stories went wrong:\n{string.Join('\n', failed.Take(5))}");
         if (seeds.Count >= SeedsUsual)
