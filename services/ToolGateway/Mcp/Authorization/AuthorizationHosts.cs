@@ -42,8 +42,8 @@ internal sealed partial class AuthorizationHosts : DelegatingHandler
                 throw Refused(host, port, why);
             }
 
-            // An address that nobody has granted is looked at like one that a name leads to.
-            addresses = [.. addresses.Where(address => (IPAddress.IsLoopback(address) && _server.IsLoopback) || HostGrants.RefusalOf(address, _granted is null ? string.Empty : host) is null)];
+            // A host that an owner named may be near; its certificate says that it is the one. A name or address that only the server gave must not be.
+            addresses = [.. addresses.Where(address => _granted is not null || (IPAddress.IsLoopback(address) && _server.IsLoopback) || HostGrants.RefusalOf(address, host: string.Empty) is null)];
             if (addresses.Length == 0)
             {
                 throw Refused(host, port, "it is of this machine or its network");

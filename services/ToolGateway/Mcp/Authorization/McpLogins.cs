@@ -163,8 +163,9 @@ internal sealed partial class McpLogins(McpOptions options, DecisionWriter write
         }
     }
 
+    // A server that was taken away has no more facts; its request is taken back all the same.
     private async Task Record(string server, McpServerEvent fact, object message, CancellationToken ct) =>
-        await writer.Write(McpServer.Kind, server, known => known.Set is null ? ([], []) : ([fact], [message]), static _ => { }, ct);
+        await writer.Write(McpServer.Kind, server, known => known.Set is not null ? ([fact], [message]) : ([], message is WithdrawRequest ? [message] : []), static _ => { }, ct);
 
     private void Change(Func<ImmutableList<McpLogin>, ImmutableList<McpLogin>> change)
     {
