@@ -39,6 +39,25 @@ public sealed record McpToolView(string Id, string Sha256, string? FoundSha256, 
 /// <param name="Sha256">Only the definitions with these hashes, so that nothing is approved that was not looked at; every changed one when absent.</param>
 public sealed record ApproveMcpServerRequest(string[]? Sha256);
 
+/// <summary>Where somebody has to sign in before an MCP server can be used.</summary>
+/// <param name="Server">The server.</param>
+/// <param name="SignedIn">Nobody has to: it answers.</param>
+/// <param name="Address">To open in a browser; who knows it could answer with another account.</param>
+/// <param name="ExpiresAt">Until when the server waits.</param>
+public sealed record McpLoginView(string Server, bool SignedIn, string? Address, DateTimeOffset? ExpiresAt)
+{
+    /// <summary>Without the address.</summary>
+    public override string ToString() => $"{Server}: {(SignedIn ? "signed in" : "waits")}";
+}
+
+/// <summary>Answers a sign-in whose browser cannot reach the gateway.</summary>
+/// <param name="Address">The whole address that the browser was sent to afterwards.</param>
+public sealed record AnswerMcpLoginRequest(string Address)
+{
+    /// <summary>Never the address.</summary>
+    public override string ToString() => "[address]";
+}
+
 /// <summary>Keeps a secret for tools.</summary>
 /// <param name="Value">The secret; it is never shown again.</param>
 public sealed record SetSecretRequest(string Value)

@@ -231,6 +231,19 @@ public interface IToolGatewayApi
     [Post("v1/mcp-servers/{name}/approve")]
     Task<McpServerView> ApproveMcpServer([Path] string name, [Body] ApproveMcpServerRequest request, CancellationToken ct = default);
 
+    /// <summary>Starts an MCP server, or tells where somebody has to sign in first; told again, tells how it stands.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Post("v1/mcp-servers/{name}/login")]
+    Task<McpLoginView> LoginMcpServer([Path] string name, CancellationToken ct = default);
+
+    /// <summary>Answers a sign-in by hand, where the browser cannot reach the gateway.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="request">The answer.</param>
+    /// <param name="ct">Stops waiting.</param>
+    [Post("v1/mcp-servers/{name}/login/answer")]
+    Task AnswerMcpLogin([Path] string name, [Body] AnswerMcpLoginRequest request, CancellationToken ct = default);
+
     /// <summary>The secrets of tools, without their values.</summary>
     /// <param name="ct">Stops waiting.</param>
     [Get("v1/secrets")]

@@ -41,6 +41,7 @@ internal static class ToolGatewayService
         app.MapPolicy();
         app.MapGrants();
         app.MapMcpServers();
+        app.MapMcpLogins();
         app.MapMcp();
         app.MapWorkspaces();
     }

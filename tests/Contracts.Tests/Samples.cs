@@ -71,6 +71,8 @@ public static class Samples
         ["mcp-servers"] = new Page<McpServerView>(
             [new McpServerView("one", "stdio", true, McpServerState.Failed, Json("""{"command":"node"}"""), "anna", Noon, [new McpToolView("one.count@2", Hash, Hash, "description was “a” and is “b”")], "it ended")], null),
         ["approve-mcp-server"] = new ApproveMcpServerRequest([Hash]),
+        ["mcp-login"] = new McpLoginView("one", SignedIn: false, "https://login.example.org/authorize?state=abc", Noon.AddMinutes(10)),
+        ["answer-mcp-login"] = new AnswerMcpLoginRequest("http://127.0.0.1:7102/oauth/callback?code=abc&state=abc"),
         ["set-secret"] = new SetSecretRequest("not a secret"),
         ["secrets"] = new Page<SecretView>([new SecretView("one-key", "sha256:01234567", "anna", Noon)], null),
         ["workspace-file"] = new WorkspaceFile("out/report.md", 1234),

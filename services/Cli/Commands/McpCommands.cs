@@ -9,6 +9,8 @@ namespace AgentPlatform.Cli.Commands;
 /// <summary><c>agentctl mcp …</c>: the MCP servers behind the gateway, and the gateway as an MCP server for programs that speak over standard streams.</summary>
 internal static class McpCommands
 {
+    private static readonly TimeSpan LoginLookEvery = TimeSpan.FromSeconds(1);
+
     public static Command Mcp(Shared shared)
     {
         var mcp = new Command("mcp", "MCP servers behind the gateway, and the gateway as one");
@@ -45,6 +47,7 @@ internal static class McpCommands
             say.Answer(await platform.ToolGateway.ApproveMcpServer(parsed.GetRequiredValue(name), new ApproveMcpServerRequest(some), ct), Show);
             return ExitCode.Done;
         }));
+        mcp.Add(Login(shared, name));
         mcp.Add(shared.Action(
             new Command("serve", "Serve the gateway's tools over standard input and output, for MCP clients that start a program"),
             async (_, platform, _, ct) =>
@@ -54,6 +57,39 @@ internal static class McpCommands
                 return ExitCode.Done;
             }));
         return mcp;
+    }
+
+    private static Command Login(Shared shared, Argument<string> name)
+    {
+        var paste = new Option<bool>("--paste") { Description = "Read the address that the browser was sent to from standard input; for a browser on another machine" };
+        return shared.Action(new Command("login", "Sign in at a server that wants it") { name, paste }, async (parsed, platform, say, ct) =>
+        {
+            var server = parsed.GetRequiredValue(name);
+            var login = await platform.ToolGateway.LoginMcpServer(server, ct);
+            if (!login.SignedIn)
+            {
+                Say.Progress($"Open this address in a browser, before {login.ExpiresAt:HH:mm}:\n{login.Address}");
+                if (parsed.GetValue(paste))
+                {
+                    Say.Progress("Then paste the address it ends at, and press Enter:");
+                    await platform.ToolGateway.AnswerMcpLogin(server, new AnswerMcpLoginRequest(await Console.In.ReadLineAsync(ct) ?? string.Empty), ct);
+                }
+            }
+
+            using var next = new PeriodicTimer(LoginLookEvery);
+            for (var address = login.Address; !login.SignedIn; login = await platform.ToolGateway.LoginMcpServer(server, ct))
+            {
+                if (login.Address != address)
+                {
+                    throw new CliException(ExitCode.Failed, $"nobody signed in at {server} there, or it was refused; begin again");
+                }
+
+                await next.WaitForNextTickAsync(ct);
+            }
+
+            say.Answer(new { server, signedIn = true }, done => Console.Out.WriteLine($"{done.server} can be used"));
+            return ExitCode.Done;
+        });
     }
 
     private static Command Add(Shared shared, Argument<string> name)

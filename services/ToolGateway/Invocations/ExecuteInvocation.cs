@@ -164,6 +164,9 @@ internal sealed partial class ExecuteInvocation(
     {
         using var span = Source.StartActivity($"execute_tool {request.Call.Tool}");
         span?.SetTag("gen_ai.operation.name", "execute_tool").SetTag("gen_ai.tool.name", request.Call.Tool).SetTag("gen_ai.tool.call.id", request.Call.Invocation.ToString());
+
+        // First, because whoever listens waits for its end.
+        using var caller = request.Call.Client is { } client ? new CallerLine(nats, request.Call.Invocation, client, callers) : null;
         if (registry.Find(request.ToolId) is not { } tool)
         {
             return RequestInvocation.Failure(ToolOutcomeStatus.Failed, new ToolError("not_found", $"The tool '{request.ToolId}' is not registered any more", Retryable: false));
@@ -175,7 +178,6 @@ internal sealed partial class ExecuteInvocation(
         }
 
         using var workspace = workspaces.Open(request.Call.Workspace);
-        using var caller = request.Call.Client is { } client ? new CallerLine(nats, request.Call.Invocation, client, callers) : null;
         var live = Subjects.Live("tool", request.Call.Invocation.ToString());
         var output = await tool.Run(
             new ToolCall

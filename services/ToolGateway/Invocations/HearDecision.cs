@@ -4,6 +4,7 @@ using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Mcp;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Registry;
 
@@ -15,12 +16,14 @@ namespace AgentPlatform.ToolGateway.Invocations;
 /// <param name="book">The policy: what it denies nobody can approve.</param>
 /// <param name="store">The call.</param>
 /// <param name="writer">Stores what was decided.</param>
-internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBook book, IEventStore store, DecisionWriter writer)
+/// <param name="logins">Requests that are about no call.</param>
+internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBook book, IEventStore store, DecisionWriter writer, McpLogins logins)
 {
     public async Task Handle(RequestDecided message, MessageContext context, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(context);
+        logins.Hear(message);
         if (message.Decision == Decision.Approve && (await store.Aggregate(Invocation.Kind, message.Request.ToString(), ct)).State is Invocation.Known { Request.ToolId: var tool })
         {
             await mcp.Ready(tool, ct);

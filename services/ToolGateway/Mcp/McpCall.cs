@@ -1,8 +1,5 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using AgentPlatform.ToolGateway.Sandbox;
-using AgentPlatform.ToolGateway.Toolkits;
 using ModelContextProtocol;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
@@ -50,17 +47,7 @@ internal static class McpCall
     private static async Task<JsonObject> Send(McpSession session, string method, JsonObject content, JsonObject? answers, JsonNode? state, McpRunning call, CancellationToken ct)
     {
         var id = Guid.CreateVersion7().ToString("N");
-        var token = new ProgressToken(id);
-        await using var listening = session.Client.RegisterNotificationHandler(NotificationMethods.ProgressNotification, (notification, _) =>
-        {
-            if (notification.Params.Deserialize<ProgressNotificationParams>(McpJsonUtilities.DefaultOptions) is { } told && told.ProgressToken == token)
-            {
-                call.Call.OnLine?.Invoke(new OutputLine(IsError: false, McpResult.Masked(Line(told.Progress), session.Secrets)));
-                call.Tell(NotificationMethods.ProgressNotification, notification.Params, session.Secrets);
-            }
-
-            return ValueTask.CompletedTask;
-        });
+        call.Token = id;
         var request = new JsonRpcRequest { Id = new RequestId(id), Method = method, Params = content.DeepClone() };
         var parameters = (JsonObject)request.Params;
         parameters["_meta"] = Meta(session, call, id);
@@ -116,11 +103,5 @@ internal static class McpCall
         {
             // A server that cannot be told has lost the call with the connection.
         }
-    }
-
-    private static string Line(ProgressNotificationValue progress)
-    {
-        var share = progress.Total is { } total ? string.Create(CultureInfo.InvariantCulture, $"{progress.Progress:0.##}/{total:0.##}") : progress.Progress.ToString("0.##", CultureInfo.InvariantCulture);
-        return progress.Message is { Length: > 0 } message ? $"{share} {message}" : share;
     }
 }

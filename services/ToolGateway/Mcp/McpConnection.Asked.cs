@@ -22,29 +22,36 @@ internal sealed partial class McpConnection
             await Ask<CreateMessageRequestParams, CreateMessageResult>(RequestMethods.SamplingCreateMessage, asked, secrets, ct)
             ?? throw new McpProtocolException("The client whose call this is offers no model, or did not answer", McpErrorCode.InvalidRequest),
         RootsHandler = async (asked, ct) => await Ask<ListRootsRequestParams, ListRootsResult>(RequestMethods.RootsList, asked, secrets, ct) ?? new ListRootsResult { Roots = [] },
-        NotificationHandlers =
-        [
-            new(NotificationMethods.ToolListChangedNotification, (_, _) =>
-            {
-                Told(NotificationMethods.ToolListChangedNotification, null);
-                return ListChanged();
-            }),
-            Passed(NotificationMethods.PromptListChangedNotification, secrets),
-            Passed(NotificationMethods.ResourceListChangedNotification, secrets),
-            Passed(NotificationMethods.ResourceUpdatedNotification, secrets),
-            new(NotificationMethods.LoggingMessageNotification, (line, _) =>
-            {
-                _calls.Only()?.Tell(NotificationMethods.LoggingMessageNotification, line.Params, secrets);
-                return ValueTask.CompletedTask;
-            }),
-        ],
     };
 
-    private KeyValuePair<string, Func<JsonRpcNotification, CancellationToken, ValueTask>> Passed(string method, IReadOnlyDictionary<string, string> secrets) => new(method, (told, _) =>
+    // As they come, and before what comes after them: the SDK gives each message to a task of its own, so a line could come in behind the result that ends its call, and a
+    // changed list behind the next call of what has changed.
+    private void Heard(JsonRpcNotification told, IReadOnlyDictionary<string, string> secrets)
     {
-        Told(method, told.Params is { } content ? JsonNode.Parse(McpResult.Masked(content.ToJsonString(McpJsonUtilities.DefaultOptions), secrets)) : null);
-        return ValueTask.CompletedTask;
-    });
+        try
+        {
+            switch (told.Method)
+            {
+                case NotificationMethods.ToolListChangedNotification:
+                    Told(told.Method, null);
+                    ListChanged();
+                    break;
+                case NotificationMethods.PromptListChangedNotification or NotificationMethods.ResourceListChangedNotification or NotificationMethods.ResourceUpdatedNotification:
+                    Told(told.Method, told.Params is { } content ? JsonNode.Parse(McpResult.Masked(content.ToJsonString(McpJsonUtilities.DefaultOptions), secrets)) : null);
+                    break;
+                case NotificationMethods.LoggingMessageNotification:
+                    _calls.Only()?.Tell(told.Method, told.Params, secrets);
+                    break;
+                case NotificationMethods.ProgressNotification when told.Params?.Deserialize<ProgressNotificationParams>(McpJsonUtilities.DefaultOptions) is { } progress:
+                    _calls.Of(progress.ProgressToken)?.Progressed(progress.Progress, told, secrets);
+                    break;
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            NotUnderstood(name, told.Method, e.Message);
+        }
+    }
 
     private async Task<TResult?> Ask<TParams, TResult>(string method, TParams? asked, IReadOnlyDictionary<string, string> secrets, CancellationToken ct)
         where TResult : class
@@ -62,4 +69,7 @@ internal sealed partial class McpConnection
 
     [LoggerMessage(4207, LogLevel.Warning, "MCP server {Server} asks for {Method} while several principals' calls run, or none; whose question it is cannot be told, so nobody was asked")]
     private partial void AskedNobody(string server, string method);
+
+    [LoggerMessage(4208, LogLevel.Debug, "MCP server {Server} sent {Method} in a form that cannot be read: {Why}; it is left out")]
+    private partial void NotUnderstood(string server, string method, string why);
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Secrets;
 using ModelContextProtocol;
@@ -7,7 +9,10 @@ using ModelContextProtocol.Protocol;
 namespace AgentPlatform.ToolGateway.Mcp;
 
 /// <summary>A server could not be reached; nothing was sent to it.</summary>
-internal sealed class McpUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
+internal class McpUnavailableException(string message, Exception? cause = null) : Exception(message, cause);
+
+/// <summary>Somebody has to sign in at a server first.</summary>
+internal sealed class McpSignInWantedException(string message) : McpUnavailableException(message);
 
 /// <summary>A server that answers, and what it offers now.</summary>
 internal sealed record McpSession(McpClient Client, IReadOnlyDictionary<string, McpToolDefinition> Offered, IReadOnlyDictionary<string, string> Secrets, McpRunningCalls Calls)
@@ -30,12 +35,17 @@ internal sealed partial class McpConnection(
     private readonly Lock _gate = new();
     private Task<McpSession>? _opening;
     private McpSession? _session;
+    private TaskCompletionSource _signInWanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Patience? _patience;
     private bool _stale;
     private int _failures;
     private DateTimeOffset _restartAt;
 
     /// <summary>In which a server that is a program runs.</summary>
     public required Confinement Confinement { get; init; }
+
+    /// <summary>Where humans are asked to sign in.</summary>
+    public required McpLogins Logins { get; init; }
 
     /// <summary>How it is configured.</summary>
     public McpServerEntry Entry => entry;
@@ -48,22 +58,28 @@ internal sealed partial class McpConnection(
 
     /// <summary>A server that answers, started if needed, with its list of tools as it is now.</summary>
     /// <exception cref="McpUnavailableException">It cannot be reached.</exception>
-    public Task<McpSession> Open(CancellationToken ct)
+    public async Task<McpSession> Open(CancellationToken ct)
     {
+        Task<McpSession> opening;
+        Task signInWanted;
         lock (_gate)
         {
             if (_opening is null or { IsCompleted: true })
             {
                 if (IsRunning && !_stale)
                 {
-                    return Task.FromResult(_session!);
+                    return _session!;
                 }
 
                 _opening = Task.Run(() => StartOrList(_life.Token), CancellationToken.None);
             }
 
-            return _opening.WaitAsync(ct);
+            (opening, signInWanted) = (_opening, _signInWanted.Task);
         }
+
+        // A human takes longer than anybody who lists or calls waits; the start goes on when somebody has signed in.
+        await Task.WhenAny(opening, signInWanted).WaitAsync(ct);
+        return opening.IsCompleted || !signInWanted.IsCompleted ? await opening : throw new McpSignInWantedException($"The MCP server '{name}' cannot be used yet: {SignInTrouble}");
     }
 
     /// <summary>A call went through: the next failure is a first one again.</summary>
@@ -105,12 +121,14 @@ internal sealed partial class McpConnection(
 
         var (session, started) = (_session, default(McpClient));
         var values = session?.Secrets ?? new Dictionary<string, string>();
+        using var patience = new Patience(options.StartDurationMax, ct);
         try
         {
+            _patience = patience;
             values = session?.Secrets ?? await Secrets(ct);
-            var client = session?.Client ?? (started = await Start(values, ct));
+            var client = session?.Client ?? (started = await Start((ConcurrentDictionary<string, string>)values, patience.Ends));
             _stale = false;
-            var offered = await Offered(client, ct);
+            var offered = await Offered(client, patience.Ends);
             await seen([.. offered.Values], McpMethodTool.Methods(client.ServerCapabilities), ct);
             Trouble = null;
             return _session = new McpSession(client, offered, values, _calls);
@@ -123,84 +141,18 @@ internal sealed partial class McpConnection(
                 await started.DisposeAsync();
             }
 
-            var why = Failed(e is OperationCanceledException && !ct.IsCancellationRequested ? $"it did not answer within {options.StartDurationMax.TotalSeconds:0} s" : McpResult.Masked(e.Message, values));
+            var why = Failed(e is OperationCanceledException or TimeoutException && !ct.IsCancellationRequested ? $"it did not answer within {options.StartDurationMax.TotalSeconds:0} s" : McpResult.Masked(e.Message, values));
             throw new McpUnavailableException($"The MCP server '{name}' cannot be reached: {why}", e);
         }
     }
 
-    private async Task<McpClient> Start(IReadOnlyDictionary<string, string> values, CancellationToken ct)
-    {
-        var pause = _restartAt - time.GetUtcNow();
-        if (pause > options.RestartPatience)
-        {
-            throw new McpUnavailableException($"The MCP server '{name}' failed {_failures} times; the next try is in {pause.TotalSeconds:0} s. It said: {Trouble}");
-        }
-
-        if (pause > TimeSpan.Zero)
-        {
-            await Task.Delay(pause, time, ct);
-        }
-
-        Starting(name);
-        return await McpClient.CreateAsync(
-            new McpWire(entry.Url is null ? Program(values) : Address(values)),
-            new McpClientOptions
-            {
-                ClientInfo = new Implementation { Name = "AgentPlatform", Version = "1" },
-                InitializationTimeout = options.StartDurationMax,
-                Handlers = Handlers(values),
-            },
-            loggers,
-            ct);
-    }
-
-    private McpProgram Program(IReadOnlyDictionary<string, string> values)
-    {
-        // Built from nothing: the gateway's own environment names the files of its secrets.
-        var environment = new Dictionary<string, string>(StringComparer.Ordinal) { ["PATH"] = Environment.GetEnvironmentVariable("PATH") ?? Sandbox.Confinement.SearchPath };
-        foreach (var (variable, value) in entry.Env)
-        {
-            environment[variable] = Text(value, values);
-        }
-
-        return new McpProgram(name, entry, environment, Confinement, options, time, line => SaidAside(name, McpResult.Masked(line, values)), loggers);
-    }
-
-    private HttpClientTransport Address(IReadOnlyDictionary<string, string> values)
-    {
-        // No redirects: they would carry the headers to somebody else.
-        var http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { Timeout = Timeout.InfiniteTimeSpan };
-        return new HttpClientTransport(
-            new HttpClientTransportOptions
-            {
-                Name = name, Endpoint = new Uri(entry.Url!), ConnectionTimeout = options.StartDurationMax,
-                AdditionalHeaders = entry.Headers.ToDictionary(h => h.Key, h => Text(h.Value, values), StringComparer.Ordinal),
-            },
-            http,
-            loggers,
-            ownsHttpClient: true);
-    }
-
-    private async Task<Dictionary<string, string>> Secrets(CancellationToken ct)
-    {
-        var values = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var secret in entry.Env.Values.Concat(entry.Headers.Values).Select(v => v.Secret).OfType<string>().Distinct(StringComparer.Ordinal))
-        {
-            values[secret] = await secrets.Reveal(secret, ct) ?? throw new InvalidOperationException($"it needs the secret '{secret}', which is not there; keep it with PUT /v1/secrets/{secret}");
-        }
-
-        return values;
-    }
-
     private async Task<Dictionary<string, McpToolDefinition>> Offered(McpClient client, CancellationToken ct)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(options.StartDurationMax);
         var offered = new Dictionary<string, McpToolDefinition>(StringComparer.Ordinal);
         IList<McpClientTool> all;
         try
         {
-            all = await client.ListToolsAsync(cancellationToken: patience.Token);
+            all = await client.ListToolsAsync(cancellationToken: ct);
         }
         catch (McpProtocolException e) when (e.ErrorCode == McpErrorCode.MethodNotFound && client.ServerCapabilities.Tools is null)
         {
@@ -225,7 +177,7 @@ internal sealed partial class McpConnection(
     }
 
     // Listed at once, so that a change is on record before anybody calls; whoever calls meanwhile waits for this list.
-    private ValueTask ListChanged()
+    private void ListChanged()
     {
         lock (_gate)
         {
@@ -234,7 +186,6 @@ internal sealed partial class McpConnection(
 
         _ = Open(_life.Token).ContinueWith(
             task => NotListed(name, task.Exception!.InnerException!.Message), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-        return ValueTask.CompletedTask;
     }
 
     private string Failed(string why)
@@ -246,11 +197,6 @@ internal sealed partial class McpConnection(
         return Trouble = why;
     }
 
-    private static string Text(McpValue value, IReadOnlyDictionary<string, string> secrets) => value.Secret is { } secret ? value.Prefix + secrets[secret] : value.Text!;
-
-    [LoggerMessage(4201, LogLevel.Information, "MCP server {Server} is being started")]
-    private partial void Starting(string server);
-
     [LoggerMessage(4202, LogLevel.Warning, "MCP server {Server} failed: {Why}; it rests for {Pause}")]
     private partial void Died(string server, string why, TimeSpan pause);
 
@@ -259,9 +205,6 @@ internal sealed partial class McpConnection(
 
     [LoggerMessage(4204, LogLevel.Warning, "MCP server {Server} offers {Count} tools; only the first {Max} are taken")]
     private partial void TooMany(string server, int count, int max);
-
-    [LoggerMessage(4205, LogLevel.Debug, "MCP server {Server}: {Line}")]
-    private partial void SaidAside(string server, string line);
 
     [LoggerMessage(4206, LogLevel.Warning, "The changed tools of MCP server {Server} could not be listed: {Why}; the next call tries again")]
     private partial void NotListed(string server, string why);

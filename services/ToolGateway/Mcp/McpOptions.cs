@@ -27,6 +27,15 @@ public sealed record McpOptions
     /// <summary>From the start of a server to the end of its handshake; a first start may have to fetch the program.</summary>
     public TimeSpan StartDurationMax { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>How long a server waits for somebody to sign in.</summary>
+    public TimeSpan LoginDurationMax { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Where authorization servers send a browser back to, when that is not <c>/oauth/callback</c> of this process on this machine.</summary>
+    public string? RedirectUri { get; init; }
+
+    /// <summary>How long a program may leave the question unanswered which revision it speaks; those from before 2026-07-28 need not answer it, and are then spoken to as such.</summary>
+    public TimeSpan ProbePatience { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>How long one that lists tools waits for servers that have never been seen; their tools come with the next list.</summary>
     public TimeSpan ListPatience { get; init; } = TimeSpan.FromSeconds(20);
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 using AgentPlatform.ToolGateway.Toolkits;
 using ModelContextProtocol;
 
@@ -48,6 +49,10 @@ internal static class McpRequest
             // The server answered, with an error: it has dealt with the call.
             connection.Worked();
             return McpError.Output(e, session.Secrets);
+        }
+        catch (McpLoginException e)
+        {
+            return ToolOutput.Failed(FailureClass.Unavailable, $"The MCP server '{spec.Server}' did not take the call: {e.Message}", retryable: true);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Toolkits;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
@@ -9,13 +11,22 @@ namespace AgentPlatform.ToolGateway.Mcp;
 /// <summary>A call while a server works on it: who made it, and until when. The time in which somebody is asked is not the server's.</summary>
 internal sealed class McpRunning(ToolCall call, TimeSpan timeout, CancellationToken ct) : IDisposable
 {
-    private readonly CancellationTokenSource _deadline = Started(timeout, ct);
-    private int _asked;
+    private readonly Patience _patience = new(timeout, ct);
 
     public ToolCall Call { get; } = call;
 
     /// <summary>Ends with the time, and with whoever waits.</summary>
-    public CancellationToken Ends => _deadline.Token;
+    public CancellationToken Ends => _patience.Ends;
+
+    /// <summary>By which the server's words about it are known, now.</summary>
+    public string? Token { get; set; }
+
+    /// <summary>Shows and tells how far the server is.</summary>
+    public void Progressed(ProgressNotificationValue progress, JsonRpcNotification told, IReadOnlyDictionary<string, string> secrets)
+    {
+        Call.OnLine?.Invoke(new OutputLine(IsError: false, McpResult.Masked(Line(progress), secrets)));
+        Tell(told.Method, told.Params, secrets);
+    }
 
     /// <summary>Tells the caller something, without our secrets.</summary>
     public void Tell(string method, JsonNode? content, IReadOnlyDictionary<string, string> secrets) => Call.Caller?.Tell(method, Masked(content, secrets));
@@ -44,7 +55,7 @@ internal sealed class McpRunning(ToolCall call, TimeSpan timeout, CancellationTo
 
         if (passed.Count > 0)
         {
-            foreach (var (key, answer) in await Waiting(Call.Caller!.Ask(passed, ct)) ?? [])
+            foreach (var (key, answer) in await _patience.While(Call.Caller!.Ask(passed, ct)) ?? [])
             {
                 answers[key] = answer?.DeepClone();
             }
@@ -53,26 +64,15 @@ internal sealed class McpRunning(ToolCall call, TimeSpan timeout, CancellationTo
         return answers.Count > 0 || passed.Count > 0 ? answers : null;
     }
 
-    public void Dispose() => _deadline.Dispose();
+    /// <summary>Waits for a human on behalf of the server.</summary>
+    public Task<T> While<T>(Task<T> answer) => _patience.While(answer);
 
-    private async Task<JsonObject?> Waiting(Task<JsonObject?> answer)
+    public void Dispose() => _patience.Dispose();
+
+    private static string Line(ProgressNotificationValue progress)
     {
-        if (Interlocked.Increment(ref _asked) == 1)
-        {
-            _deadline.CancelAfter(Timeout.InfiniteTimeSpan);
-        }
-
-        try
-        {
-            return await answer;
-        }
-        finally
-        {
-            if (Interlocked.Decrement(ref _asked) == 0)
-            {
-                _deadline.CancelAfter(timeout);
-            }
-        }
+        var share = progress.Total is { } total ? string.Create(CultureInfo.InvariantCulture, $"{progress.Progress:0.##}/{total:0.##}") : progress.Progress.ToString("0.##", CultureInfo.InvariantCulture);
+        return progress.Message is { Length: > 0 } message ? $"{share} {message}" : share;
     }
 
     private static string Capability(string method) => method.Split('/')[0];
@@ -86,13 +86,6 @@ internal sealed class McpRunning(ToolCall call, TimeSpan timeout, CancellationTo
 
     private static JsonNode? Masked(JsonNode? content, IReadOnlyDictionary<string, string> secrets) =>
         content is null || secrets.Count == 0 ? content?.DeepClone() : JsonNode.Parse(McpResult.Masked(content.ToJsonString(McpJsonUtilities.DefaultOptions), secrets));
-
-    private static CancellationTokenSource Started(TimeSpan timeout, CancellationToken ct)
-    {
-        var deadline = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        deadline.CancelAfter(timeout);
-        return deadline;
-    }
 }
 
 /// <summary>
@@ -112,6 +105,28 @@ internal sealed class McpRunningCalls
         }
 
         return new Left(this, call);
+    }
+
+    /// <summary>All of them wait for a human.</summary>
+    public void While<T>(Task<T> answer)
+    {
+        var answered = answer.ContinueWith(static _ => true, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        lock (_gate)
+        {
+            foreach (var call in _calls)
+            {
+                _ = call.While(answered);
+            }
+        }
+    }
+
+    /// <summary>The one that the server was given this token for.</summary>
+    public McpRunning? Of(ProgressToken token)
+    {
+        lock (_gate)
+        {
+            return _calls.Find(call => call.Token is { } known && token == new ProgressToken(known));
+        }
     }
 
     /// <summary>The one whose question or log line it must be; null if that cannot be told.</summary>

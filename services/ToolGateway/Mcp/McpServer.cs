@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 
 namespace AgentPlatform.ToolGateway.Mcp;
@@ -32,6 +33,20 @@ public abstract record McpServerEvent
     /// <param name="At">When.</param>
     [StoredAs("mcp-server-offers.1")]
     public sealed record Offers(string[] Methods, DateTimeOffset At) : McpServerEvent;
+
+    /// <summary>It wants somebody to sign in; where is no fact.</summary>
+    /// <param name="Request">In the inbox.</param>
+    /// <param name="ExpiresAt">Until when it waits.</param>
+    /// <param name="At">When.</param>
+    [StoredAs("mcp-login-wanted.1")]
+    public sealed record LoginWanted(RequestId Request, DateTimeOffset ExpiresAt, DateTimeOffset At) : McpServerEvent;
+
+    /// <summary>Nobody is wanted any more.</summary>
+    /// <param name="Request">In the inbox.</param>
+    /// <param name="How">Somebody signed in, or not.</param>
+    /// <param name="At">When.</param>
+    [StoredAs("mcp-login-ended.1")]
+    public sealed record LoginEnded(RequestId Request, string How, DateTimeOffset At) : McpServerEvent;
 
     /// <summary>Somebody looked at the new definition and took it for the pinned one.</summary>
     [StoredAs("mcp-tool-approved.1")]

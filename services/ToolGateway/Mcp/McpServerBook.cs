@@ -3,6 +3,7 @@ using AgentPlatform.EventStore;
 using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
 using AgentPlatform.ToolGateway.Registry;
+using AgentPlatform.ToolGateway.Secrets;
 
 namespace AgentPlatform.ToolGateway.Mcp;
 
@@ -51,7 +52,7 @@ internal sealed class McpServerBook(IEventStore store, DecisionWriter writer, To
     public async Task Remove(string name, string by, CancellationToken ct)
     {
         var existed = false;
-        await writer.Write(McpServer.Kind, name, known => ((existed = known.Set is not null) ? [new McpServerEvent.Removed(by, time.GetUtcNow())] : [], []), static _ => { }, ct);
+        await writer.Write(McpServer.Kind, name, known => ((existed = known.Set is not null) ? [new McpServerEvent.Removed(by, time.GetUtcNow())] : [], []), session => session.Enlist(SecretBook.Gone(SecretBook.OAuth(name))), ct);
         if (!existed)
         {
             throw ProblemException.NotFound("mcp-server", name);

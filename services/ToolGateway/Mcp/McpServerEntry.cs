@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 
 namespace AgentPlatform.ToolGateway.Mcp;
 
@@ -11,7 +12,8 @@ public sealed record McpValue(string? Text, string? Secret, string? Prefix)
 
 /// <summary>How an MCP server is reached: a program to start, or an address.</summary>
 public sealed record McpServerEntry(
-    string? Command, string[] Args, IReadOnlyDictionary<string, McpValue> Env, string? Cwd, string? Url, IReadOnlyDictionary<string, McpValue> Headers, bool Trusted, McpSandbox? Sandbox = null)
+    string? Command, string[] Args, IReadOnlyDictionary<string, McpValue> Env, string? Cwd, string? Url, IReadOnlyDictionary<string, McpValue> Headers, bool Trusted, McpSandbox? Sandbox = null,
+    McpOAuth? OAuth = null)
 {
     /// <summary>In the common form, secrets as references.</summary>
     public JsonObject Write()
@@ -39,6 +41,11 @@ public sealed record McpServerEntry(
         if (Sandbox is not null)
         {
             entry["sandbox"] = Sandbox.Write();
+        }
+
+        if (OAuth is not null)
+        {
+            entry["oauth"] = OAuth.Write();
         }
 
         return entry;

@@ -1,4 +1,5 @@
 using AgentPlatform.ServiceDefaults.Vault;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 using AgentPlatform.ToolGateway.Mcp.Callers;
 using AgentPlatform.ToolGateway.Mcp.Serving;
 using AgentPlatform.ToolGateway.Sandbox;
@@ -12,7 +13,7 @@ internal static class McpSetup
     /// <summary>MCP servers as tools, and the secrets they are given.</summary>
     public static IServiceCollection AddMcp(this IServiceCollection services, McpOptions options, MasterKey? master, ServingOptions? serving = null) => services
         .AddSingleton(options).AddSingleton(serving ?? new ServingOptions()).AddSingleton(new RequestStates(master)).AddSingleton<McpHttpSessions>().AddSingleton<McpHttp>()
-        .AddSingleton<ServeMcp>().AddSingleton<ServeCall>().AddSingleton<ServeOneServer>().AddSingleton(new KeyVault(master, SecretBook.Purpose)).AddSingleton<SecretBook>().AddSingleton<McpServerBook>().AddSingleton<McpTools>().AddConfinement();
+        .AddSingleton<ServeMcp>().AddSingleton<ServeCall>().AddSingleton<ServeOneServer>().AddSingleton(new KeyVault(master, SecretBook.Purpose)).AddSingleton<SecretBook>().AddSingleton<McpServerBook>().AddSingleton<McpLogins>().AddSingleton<McpTools>().AddConfinement();
 
     /// <summary>The options of the section <c>ToolGateway:Mcp:Serving</c>.</summary>
     public static ServingOptions Serving(IConfiguration configuration)

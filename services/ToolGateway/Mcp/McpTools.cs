@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using AgentPlatform.Contracts;
 using AgentPlatform.Messaging;
 using AgentPlatform.ServiceDefaults;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 using AgentPlatform.ToolGateway.Registry;
 using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Secrets;
@@ -13,7 +14,7 @@ namespace AgentPlatform.ToolGateway.Mcp;
 /// replica looks at the stream with each call it decides, so a quarantine or an approval holds everywhere at once.
 /// </summary>
 internal sealed class McpTools(
-    McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, Confinement confinement, NatsLink nats, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
+    McpServerBook book, ToolRegistry registry, SecretBook secrets, McpOptions options, Confinement confinement, McpLogins logins, NatsLink nats, TimeProvider time, ILoggerFactory loggers) : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<string, Served> _served = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _gate = new(1, 1);
@@ -138,6 +139,7 @@ internal sealed class McpTools(
                 var connection = known?.Connection ?? new McpConnection(name, wanted.Entry, options, secrets, (offered, methods, stop) => book.Seen(name, offered, methods, stop), time, loggers)
                 {
                     Confinement = confinement,
+                    Logins = logins,
                     Told = new McpNews(nats, name).Tell,
                 };
                 registry.Serve(name, [.. state.Tools.Values.Select(tool => new McpTool(name, tool, wanted.Entry.Trusted, connection, options)), .. McpMethodTool.Of(name, state.Methods ?? [], wanted.Entry.Trusted, connection, options)]);

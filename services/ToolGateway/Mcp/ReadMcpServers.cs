@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AgentPlatform.ServiceDefaults;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 using AgentPlatform.ToolGateway.Secrets;
 
 namespace AgentPlatform.ToolGateway.Mcp;
@@ -11,7 +12,7 @@ namespace AgentPlatform.ToolGateway.Mcp;
 internal static partial class ReadMcpServers
 {
     private const int ServersMax = 100, ValuesMax = 100, TextMax = 8 * 1024;
-    private static readonly string[] Known = ["command", "args", "env", "cwd", "url", "headers", "trusted", "sandbox", "type"];
+    private static readonly string[] Known = ["command", "args", "env", "cwd", "url", "headers", "trusted", "sandbox", "oauth", "type"];
 
     // Other clients' own settings: whether a call is approved is for our policy, and nothing here is disabled but by taking it away.
     private static readonly string[] Others = ["disabled", "autoApprove", "alwaysAllow", "description", "timeout", "name"];
@@ -63,7 +64,7 @@ internal static partial class ReadMcpServers
             errors.Add($"{name}: 'cwd' is an absolute path");
         }
 
-        var entry = new McpServerEntry(command, Args(), Map("env"), cwd, url, Map("headers"), Bool("trusted"), McpSandbox.Read(name, json, errors));
+        var entry = new McpServerEntry(command, Args(), Map("env"), cwd, url, Map("headers"), Bool("trusted"), McpSandbox.Read(name, json, errors), McpOAuth.Read(name, json, errors));
         CheckUrl(name, entry, errors);
         return entry;
 

@@ -58,7 +58,7 @@ internal sealed partial class ServeCall(CallTool calls, NatsLink nats, RequestSt
         while (true)
         {
             var news = hearing.Told.WaitToReadAsync(ct).AsTask();
-            if (await Task.WhenAny(running, news) == running)
+            if (await Task.WhenAny(running, news) == running || !await news)
             {
                 var view = await running;
                 if (view is { State: InvocationState.Settled, Attempts: > 0 } && Client(context) is not null)
@@ -97,14 +97,14 @@ internal sealed partial class ServeCall(CallTool calls, NatsLink nats, RequestSt
         patience.CancelAfter(options.LastWordsPatience);
         try
         {
-            while (await hearing.Told.ReadAsync(patience.Token) is { IsEnd: false } told)
+            await foreach (var told in hearing.Told.ReadAllAsync(patience.Token))
             {
                 await Pass(context, told, ct);
             }
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            // It never ran, or its words are lost; the answer says it all.
+            // The process that ran it has died, or its words are lost; the answer says it all.
         }
     }
 

@@ -73,7 +73,7 @@ public sealed partial class SecretBook(PostgresEventStore store, DecisionWriter 
             SecretState.Kind,
             name,
             state => ((existed = state.Known is not null) ? [new SecretEvent.Removed(name, by, time.GetUtcNow())] : [], []),
-            session => session.Enlist(Statement("delete from ap_tool_secrets where name = $1", name)),
+            session => session.Enlist(Gone(name)),
             ct);
         if (!existed)
         {
@@ -92,6 +92,42 @@ public sealed partial class SecretBook(PostgresEventStore store, DecisionWriter 
         command.Parameters.Add(new() { Value = name });
         return await command.ExecuteScalarAsync(ct) is string sealedText ? Encoding.UTF8.GetString(vault.Open(sealedText, name)) : null;
     }
+
+    /// <summary>Nothing can be sealed.</summary>
+    internal bool IsLocked => vault.IsLocked;
+
+    /// <summary>Under which the tokens of an MCP server lie; no secret of anybody can have such a name.</summary>
+    internal static string OAuth(string server) => $"oauth:{server}";
+
+    /// <summary>Keeps what nobody gave a name and no event tells of; not at all where nothing can be sealed.</summary>
+    /// <param name="name">Under which.</param>
+    /// <param name="value">What.</param>
+    /// <param name="context">It opens for the same only.</param>
+    /// <param name="ct">Cancels.</param>
+    internal async Task Keep(string name, string value, string context, CancellationToken ct)
+    {
+        if (vault.IsLocked)
+        {
+            return;
+        }
+
+        await using var command = store.Database.CreateCommand("insert into ap_tool_secrets (name, sealed) values ($1, $2) on conflict (name) do update set sealed = excluded.sealed");
+        command.Parameters.Add(new() { Value = name });
+        command.Parameters.Add(new() { Value = vault.Seal(Encoding.UTF8.GetBytes(value), $"{name} {context}") });
+        await command.ExecuteNonQueryAsync(ct);
+    }
+
+    /// <summary>What was kept; null when there is nothing.</summary>
+    /// <exception cref="CryptographicException">It was kept for another context.</exception>
+    internal async Task<string?> Kept(string name, string context, CancellationToken ct)
+    {
+        await using var command = store.Database.CreateCommand("select sealed from ap_tool_secrets where name = $1");
+        command.Parameters.Add(new() { Value = name });
+        return !vault.IsLocked && await command.ExecuteScalarAsync(ct) is string sealedText ? Encoding.UTF8.GetString(vault.Open(sealedText, $"{name} {context}")) : null;
+    }
+
+    /// <summary>Takes away what was kept.</summary>
+    internal static NpgsqlBatchCommand Gone(string name) => Statement("delete from ap_tool_secrets where name = $1", name);
 
     [GeneratedRegex("^[A-Za-z0-9_-]{1,60}$", RegexOptions.ExplicitCapture | RegexOptions.NonBacktracking)]
     internal static partial Regex NamePattern();

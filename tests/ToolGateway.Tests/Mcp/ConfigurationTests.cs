@@ -43,6 +43,12 @@ public sealed class ConfigurationTests(Servers servers) : IClassFixture<Servers>
     [InlineData("""{"url":"https://a.example/?api_key=hunter2"}""", "a secret stands in its query")]
     [InlineData("""{"url":"http://a.example/","headers":{"X":"y"}}""", "would travel unencrypted")]
     [InlineData("""{"url":"file:///etc/passwd"}""", "http or https address")]
+    [InlineData("""{"command":"x","oauth":{}}""", "'oauth' is an object, of a server that has a 'url'")]
+    [InlineData("""{"url":"https://a.example/","oauth":{"client":"x"}}""", "oauth.client is unknown")]
+    [InlineData("""{"url":"https://a.example/","oauth":{"clientId":"x","clientSecret":"hunter2"}}""", "oauth.clientSecret is a reference")]
+    [InlineData("""{"url":"https://a.example/","oauth":{"clientSecret":{"$secret":"x"}}}""", "needs the clientId")]
+    [InlineData("""{"url":"https://a.example/","oauth":{"hosts":["http://b/"]}}""", "oauth.hosts: ")]
+    [InlineData("""{"url":"https://a.example/","oauth":{"clientMetadataUrl":"http://b.example/me"}}""", "oauth.clientMetadataUrl is an https address")]
     public void What_cannot_be_used_or_looks_like_a_secret_is_refused_with_the_remedy(string entry, string why)
     {
         var refused = Assert.Throws<ProblemException>(() => ReadMcpServers.One("one", Story.Json(entry)));

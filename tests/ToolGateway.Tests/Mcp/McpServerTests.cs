@@ -22,7 +22,7 @@ public sealed class McpServerTests(Servers servers) : IClassFixture<Servers>
 
         var tools = await host.Tools("probe-server");
 
-        Assert.Equal(["big", "change", "count", "die", "die_reading", "environment", "wait"], tools.Select(id => id["probe-server.".Length..^"@1".Length]).Order(StringComparer.Ordinal));
+        Assert.Equal(["big", "change", "count", "die", "die_reading", "environment", "tell", "wait"], tools.Select(id => id["probe-server.".Length..^"@1".Length]).Order(StringComparer.Ordinal));
         Assert.Equal("counted a\uFFFD", Text(await host.Call("probe-server.count", new { word = "a" })));
         Assert.Equal("counted b\uFFFD", Text(await host.Call("probe-server.count@1", new { word = "b" })));
         Assert.Equal(["start", "count", "count"], host.Effects);

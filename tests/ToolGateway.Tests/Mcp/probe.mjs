@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline';
 
 const file = (name) => `${process.env.PROBE}/${name}`;
 const did = (what) => appendFileSync(file('effects'), `${what}\n`);
-const send = (message) => process.stdout.write(JSON.stringify({ jsonrpc: '2.0', ...message }) + '\n');
+const line = (message) => JSON.stringify({ jsonrpc: '2.0', ...message }) + '\n';
+const send = (message) => process.stdout.write(line(message));
 const schema = (properties = {}) => ({ type: 'object', properties, additionalProperties: false });
 const tools = () => [
   { name: 'count', description: existsSync(file('definition')) ? readFileSync(file('definition'), 'utf8') : 'Counts.', inputSchema: schema({ word: { type: 'string' } }) },
@@ -15,6 +16,7 @@ const tools = () => [
   { name: 'wait', description: 'Reports and waits.', inputSchema: schema() },
   { name: 'environment', description: 'Tells its environment.', inputSchema: schema(), annotations: { readOnlyHint: true, openWorldHint: false } },
   { name: 'big', description: 'Answers much.', inputSchema: schema() },
+  { name: 'tell', description: 'Tells much and answers, all in one write.', inputSchema: schema(), annotations: { readOnlyHint: true, openWorldHint: false } },
   { name: 'fetches', description: 'Has a schema that lies elsewhere.', inputSchema: { type: 'object', properties: { a: { $ref: 'http://127.0.0.1:1/a.json' } } } },
 ];
 const text = (value) => ({ content: [{ type: 'text', text: value }] });
@@ -32,12 +34,18 @@ function call(id, { name, arguments: given, _meta }) {
       send({ method: 'notifications/progress', params: { progressToken: _meta?.progressToken, progress: 1, total: 2, message: 'half' } });
       return undefined;
     case 'environment': return text(JSON.stringify(process.env));
+    case 'tell': {
+      const told = Array.from({ length: 10 }, (_, i) => line({ method: 'notifications/message', params: { level: 'info', data: `line ${i}` } })
+        + line({ method: 'notifications/progress', params: { progressToken: _meta?.progressToken, progress: i } }));
+      process.stdout.write(told.join('') + line({ id, result: text('told') }));
+      return undefined;
+    }
     case 'big': return text('x'.repeat(300_000));
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { id, method, params } = JSON.parse(line);
+for await (const message of createInterface({ input: process.stdin })) {
+  const { id, method, params } = JSON.parse(message);
   if (method === 'initialize') {
     did('start');
     send({ id, result: { protocolVersion: '2025-06-18', capabilities: { tools: { listChanged: true } }, serverInfo: { name: 'probe', version: '1' } } });

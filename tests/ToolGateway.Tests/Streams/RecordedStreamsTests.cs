@@ -5,6 +5,7 @@ using AgentPlatform.Testing.Streams;
 using AgentPlatform.ToolGateway.Grants;
 using AgentPlatform.ToolGateway.Invocations;
 using AgentPlatform.ToolGateway.Mcp;
+using AgentPlatform.ToolGateway.Mcp.Authorization;
 using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Secrets;
@@ -111,6 +112,16 @@ public sealed class RecordedStreamsTests
                 new McpServerEvent.Configured(
                     "four", new McpServerEntry(null, [], new Dictionary<string, McpValue>(), null, "https://mcp.example.org/", new Dictionary<string, McpValue>(), false), "ann", Story.Noon),
                 new McpServerEvent.Offers(["resources:list", "resources:read"], Story.Noon),
+            ]
+        },
+        {
+            "mcp-server-2026-11-login",
+            [
+                new McpServerEvent.Configured(
+                    "five", new McpServerEntry(null, [], new Dictionary<string, McpValue>(), null, "https://mcp.example.org/", new Dictionary<string, McpValue>(), false, null,
+                        new McpOAuth("gateway", new McpValue(null, "five-secret", null), ["read"], "https://gateway.example.org/client.json", ["login.example.org"])), "ann", Story.Noon),
+                new McpServerEvent.LoginWanted(RequestId.Parse("0199e0a4-0000-7000-8000-000000000004", null), Story.Noon.AddMinutes(10), Story.Noon),
+                new McpServerEvent.LoginEnded(RequestId.Parse("0199e0a4-0000-7000-8000-000000000004", null), "somebody signed in", Story.Noon.AddMinutes(1)),
             ]
         },
         { "secret-2026-11", [new SecretEvent.Set("one", "sha256:0123abcd", "ann", Story.Noon), new SecretEvent.Removed("one", "bob", Story.Noon)] },

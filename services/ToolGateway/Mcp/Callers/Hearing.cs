@@ -7,7 +7,7 @@ using AgentPlatform.ToolGateway.Mcp.Serving;
 
 namespace AgentPlatform.ToolGateway.Mcp.Callers;
 
-/// <summary>What the client of a call hears of it, until this is disposed.</summary>
+/// <summary>What the client of a call hears of it, until the tool has ended or this is disposed.</summary>
 internal sealed class Hearing : IDisposable
 {
     private readonly Channel<Callers.Told> _told;
@@ -20,7 +20,13 @@ internal sealed class Hearing : IDisposable
         _told = Channel.CreateBounded<Callers.Told>(new BoundedChannelOptions(options.ToldMax) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
         _listening = nats.Subscribe(Callers.Told.SubjectOf(invocation), (_, _, bytes) =>
         {
-            if (Callers.Told.Read(bytes) is { } told)
+            var told = Callers.Told.Read(bytes);
+            if (told is { IsEnd: true })
+            {
+                // Not one more to read: it must be heard also where so much was told that the rest is dropped.
+                _told.Writer.TryComplete();
+            }
+            else if (told is not null)
             {
                 _told.Writer.TryWrite(told);
             }

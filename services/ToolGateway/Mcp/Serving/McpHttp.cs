@@ -42,7 +42,7 @@ internal sealed class McpHttp(McpHttpSessions sessions, ServingOptions options, 
 
     private async Task Post(HttpContext http, Func<CancellationToken, Task<Served>> server, CancellationToken ct)
     {
-        var (message, meta) = await Read(http, ct);
+        var (message, meta) = await OneMessage.Read(http, options.MessageBytesMax, ct);
         var id = (message as JsonRpcRequest)?.Id;
         try
         {
@@ -233,35 +233,6 @@ internal sealed class McpHttp(McpHttpSessions sessions, ServingOptions options, 
     private McpHttpSession Session(HttpContext http) =>
         sessions.Find(Header(http, McpHeaders.SessionId)!, Owner(http), http.Request.Path)
         ?? throw new HttpRefusal(404, (McpErrorCode)(-32001), "There is no such session any more; POST 'initialize' opens another");
-
-    private async Task<(JsonRpcMessage Message, JsonObject? Meta)> Read(HttpContext http, CancellationToken ct)
-    {
-        if (http.Request.ContentLength > options.MessageBytesMax)
-        {
-            throw new HttpRefusal(413, McpErrorCode.InvalidRequest, $"A message has at most {options.MessageBytesMax} bytes");
-        }
-
-        var limit = http.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>();
-        if (limit is { IsReadOnly: false })
-        {
-            limit.MaxRequestBodySize = options.MessageBytesMax;
-        }
-
-        try
-        {
-            var node = await JsonNode.ParseAsync(http.Request.Body, cancellationToken: ct);
-            var message = node is JsonObject ? node.Deserialize<JsonRpcMessage>(McpJsonUtilities.DefaultOptions) : null;
-            return message is null ? throw new HttpRefusal(400, McpErrorCode.InvalidRequest, "The body is one JSON-RPC message") : (message, (node as JsonObject)?["params"]?["_meta"] as JsonObject);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new HttpRefusal(400, McpErrorCode.ParseError, $"The body is one JSON-RPC message: {e.Message}");
-        }
-        catch (BadHttpRequestException e)
-        {
-            throw new HttpRefusal(e.StatusCode, McpErrorCode.InvalidRequest, e.Message);
-        }
-    }
 
     private static void AsStream(HttpContext http)
     {

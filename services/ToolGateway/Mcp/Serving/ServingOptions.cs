@@ -30,8 +30,8 @@ public sealed record ServingOptions
     /// <summary>How long a server behind the gateway waits for what it asked a client.</summary>
     public TimeSpan AnswerPatience { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long the end of a call waits for what was told about it under way.</summary>
-    public TimeSpan LastWordsPatience { get; init; } = TimeSpan.FromMilliseconds(250);
+    /// <summary>How long the answer to a call waits for what was told under way, which takes another way; it waits so long only where a process died in mid-call.</summary>
+    public TimeSpan LastWordsPatience { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Things told about one call that wait to be sent on; more are dropped, as nobody reads them.</summary>
     public int ToldMax { get; init; } = 1_000;

@@ -16,14 +16,30 @@ internal static class ConformanceSuite
 
     private static string Here => McpHost.Here();
 
-    public static async Task<(bool Passed, string Said)> Run(string suite, IReadOnlyList<string> arguments, CancellationToken ct, IReadOnlyDictionary<string, string?>? environment = null)
+    public static async Task<(bool Passed, string Said)> Run(string suite, IReadOnlyList<string> arguments, CancellationToken ct)
+    {
+        using var folder = new TestFolder();
+        return await Run(suite, arguments, folder, ct);
+    }
+
+    /// <summary>The checks of one scenario of clients, by name: how each ended, and what was measured.</summary>
+    public static async Task<IReadOnlyDictionary<string, (string Status, JsonElement Details)>> Checks(string suite, string command, string scenario, CancellationToken ct)
+    {
+        using var folder = new TestFolder();
+        await Run(suite, ["client", "--command", command, "--scenario", scenario, "--timeout", "120000"], folder, ct);
+        var file = Directory.EnumerateFiles(folder.Of("results"), "checks.json", SearchOption.AllDirectories).Single();
+        return JsonSerializer.Deserialize<JsonElement[]>(await File.ReadAllTextAsync(file, ct))!
+            .Where(check => check.GetProperty("status").GetString() != "INFO")
+            .ToDictionary(check => check.GetProperty("id").GetString()!, check => (check.GetProperty("status").GetString()!, check.TryGetProperty("details", out var details) ? details : default), StringComparer.Ordinal);
+    }
+
+    private static async Task<(bool Passed, string Said)> Run(string suite, IReadOnlyList<string> arguments, TestFolder folder, CancellationToken ct)
     {
         var (node, modules) = await Programs(ct);
-        using var folder = new TestFolder();
         var said = new ConcurrentQueue<string>();
         await using var child = ChildProcess.Start(new ChildProcessStart(node, [Path.Combine(modules, suite, "dist", "index.js"), .. arguments, "-o", "results"])
         {
-            WorkingDirectory = folder.Path, OnLine = line => said.Enqueue(line.Text), Environment = environment ?? new Dictionary<string, string?>(),
+            WorkingDirectory = folder.Path, OnLine = line => said.Enqueue(line.Text),
         });
         var code = await child.Exited.WaitAsync(ct);
         return (code == 0, code == 0 ? string.Empty : string.Join('\n', [.. said.SkipWhile(line => !line.Contains("SUMMARY", StringComparison.Ordinal)), .. Faults(folder.Of("results")), .. Words(folder.Of("results"))]));
@@ -45,7 +61,6 @@ internal static class ConformanceSuite
 
     private static IEnumerable<string> Words(string results) =>
         from file in Directory.EnumerateFiles(results, "stderr.txt", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-        where !file.Contains("/auth/", StringComparison.Ordinal)
         select $"{Path.GetFileName(Path.GetDirectoryName(file))} said: {Short(File.ReadAllText(file))}";
 
     // The program says which checks failed, and keeps to itself why.
