@@ -12,6 +12,9 @@ internal sealed class McpUnavailableException(string message, Exception? cause =
 /// <summary>A server that answers, and what it offers now.</summary>
 internal sealed record McpSession(McpClient Client, IReadOnlyDictionary<string, McpToolDefinition> Offered, IReadOnlyDictionary<string, string> Secrets, McpRunningCalls Calls)
 {
+    /// <summary>What stands around a server that is a program; null for one that runs elsewhere.</summary>
+    public IReadOnlyList<LayerInForce>? Layers { get; init; }
+
     /// <summary>It speaks the revision in which each request stands for itself.</summary>
     public bool IsStateless => string.CompareOrdinal(Client.NegotiatedProtocolVersion, "2026-07-28") >= 0;
 }
@@ -26,10 +29,12 @@ internal sealed partial class McpConnection(
 {
     private readonly McpRunningCalls _calls = new();
     private readonly ILogger _log = loggers.CreateLogger<McpConnection>();
+    private readonly SdkLoggers _sdkLoggers = new(loggers);
     private readonly CancellationTokenSource _life = new();
     private readonly Lock _gate = new();
     private Task<McpSession>? _opening;
     private McpSession? _session;
+    private McpProgram? _program;
     private bool _stale;
     private int _failures;
     private DateTimeOffset _restartAt;
@@ -113,7 +118,7 @@ internal sealed partial class McpConnection(
             var offered = await Offered(client, ct);
             await seen([.. offered.Values], McpMethodTool.Methods(client.ServerCapabilities), ct);
             Trouble = null;
-            return _session = new McpSession(client, offered, values, _calls);
+            return _session = new McpSession(client, offered, values, _calls) { Layers = _program?.Layers };
         }
         catch (Exception e) when (e is not McpUnavailableException)
         {
@@ -143,14 +148,14 @@ internal sealed partial class McpConnection(
 
         Starting(name);
         return await McpClient.CreateAsync(
-            new McpWire(entry.Url is null ? Program(values) : Address(values)),
+            new McpWire(entry.Url is null ? _program = Program(values) : Address(values)),
             new McpClientOptions
             {
                 ClientInfo = new Implementation { Name = "AgentPlatform", Version = "1" },
                 InitializationTimeout = options.StartDurationMax,
                 Handlers = Handlers(values),
             },
-            loggers,
+            _sdkLoggers,
             ct);
     }
 
@@ -163,7 +168,7 @@ internal sealed partial class McpConnection(
             environment[variable] = Text(value, values);
         }
 
-        return new McpProgram(name, entry, environment, Confinement, options, time, line => SaidAside(name, McpResult.Masked(line, values)), loggers);
+        return new McpProgram(name, entry, environment, Confinement, options, time, line => SaidAside(name, McpResult.Masked(line, values)), _sdkLoggers);
     }
 
     private HttpClientTransport Address(IReadOnlyDictionary<string, string> values)
@@ -177,7 +182,7 @@ internal sealed partial class McpConnection(
                 AdditionalHeaders = entry.Headers.ToDictionary(h => h.Key, h => Text(h.Value, values), StringComparer.Ordinal),
             },
             http,
-            loggers,
+            _sdkLoggers,
             ownsHttpClient: true);
     }
 
