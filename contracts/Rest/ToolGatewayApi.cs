@@ -15,6 +15,7 @@ namespace AgentPlatform.Contracts;
 /// <param name="Destructive">May remove or overwrite what cannot be made again.</param>
 /// <param name="OpenWorld">Reaches things outside this machine.</param>
 /// <param name="SchemaHash">SHA-256 (hex) over name, description and schema.</param>
+/// <param name="Health">How it has been doing, up to a moment ago; absent where no call has ended.</param>
 public sealed record ToolView(
     string Id,
     string Name,
@@ -26,7 +27,28 @@ public sealed record ToolView(
     bool Idempotent,
     bool Destructive,
     bool OpenWorld,
-    string SchemaHash);
+    string SchemaHash,
+    ToolHealth? Health = null);
+
+/// <summary>How a tool has been doing. Only what says something about the tool counts: not a call that was refused, cancelled or had wrong arguments, nor a command that ended with an exit code.</summary>
+/// <param name="State">By the last call that counts.</param>
+/// <param name="Since">The first of the calls in a row that ended so.</param>
+/// <param name="ErrorRate">Share of failures, 0 to 1, in which later calls weigh more: each of them a tenth.</param>
+/// <param name="LastError">What the last failure said, also long after it.</param>
+/// <param name="LastErrorAt">When.</param>
+/// <param name="MsP50">Half of the calls that ran took at most this long, rounded up to a power of two.</param>
+/// <param name="MsP95">95 of 100 did.</param>
+public sealed record ToolHealth(ToolHealthState State, DateTimeOffset Since, double ErrorRate, string? LastError, DateTimeOffset? LastErrorAt, double? MsP50, double? MsP95);
+
+/// <summary>Whether a tool works.</summary>
+public enum ToolHealthState
+{
+    /// <summary>The last call that says something came through.</summary>
+    Up,
+
+    /// <summary>It failed.</summary>
+    Failing,
+}
 
 /// <summary>How a tool has been used, up to a moment ago.</summary>
 /// <param name="Tool"><c>server.tool@version</c>.</param>

@@ -22,14 +22,13 @@ internal static class ToolGatewayService
     public static void AddToolGateway(this WebApplicationBuilder builder)
     {
         builder.AddStoreAndBus(
-            EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), Handlers.Register, SecretBook.Schema);
+            EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), Handlers.Register, SecretBook.Schema, CallsAtWork.Schema);
         builder.AddProjections(new ToolUsageProjection());
         builder.Services
             .AddSingleton(WorkspaceFolders.From(builder.Configuration))
             .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
             .AddMcp(McpSetup.Options(builder.Configuration), MasterKey.From(builder.Configuration), McpSetup.Serving(builder.Configuration))
-            .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
-            .AddSingleton<RequestInvocation>().AddSingleton<CallTool>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>()
+            .AddInvocations(new RecoveryOptions())
             .AddSingleton<OfferedTools>();
     }
 

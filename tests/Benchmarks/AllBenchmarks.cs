@@ -3,6 +3,7 @@ using AgentPlatform.Benchmarks.Models;
 using AgentPlatform.Benchmarks.Sandbox;
 using AgentPlatform.Benchmarks.Store;
 using AgentPlatform.Benchmarks.Tokens;
+using AgentPlatform.Benchmarks.Tools;
 
 namespace AgentPlatform.Benchmarks;
 
@@ -20,6 +21,8 @@ internal static class AllBenchmarks
         ["tokens"] = TokenCounting.Run,
         ["gateway"] = GatewayLatency.Run,
         ["sandbox"] = SandboxStart.Run,
+        ["tool-call"] = ToolCallLatency.Run,
+        ["mcp"] = McpLatency.Run,
         ["million"] = MillionMessages.Run,
     };
 

@@ -48,7 +48,8 @@ public static class Samples
             [new TaskView("publish", "Publish", "document", TaskState.WaitingApproval, 1, "document-1", ["write"], "policy asks", Request, Noon, Noon.AddSeconds(5), [File])],
             [File], ["write", "publish"], Hash, 17, "0123456789abcdef0123456789abcdef"),
         ["run-events"] = new Page<RunEventView>([new RunEventView(42, $"run-{Run}", 7, "task-started.1", Noon, Json("""{"task":"a","attempt":1}"""))], "42"),
-        ["tools"] = new Page<ToolView>([new ToolView("files.read@1", "files.read", "1", "Read a file", "Reads a file of the workspace.", Json("""{"type":"object"}"""), true, true, false, false, Hash)], null),
+        ["tools"] = new Page<ToolView>([new ToolView("files.read@1", "files.read", "1", "Read a file", "Reads a file of the workspace.", Json("""{"type":"object"}"""), true, true, false, false, Hash,
+            new ToolHealth(ToolHealthState.Failing, Noon, 0.1, "The disk is full", Noon, 2, 16))], null),
         ["tool-usage"] = new Page<ToolUsageView>(
             [new ToolUsageView("files.read@1", 5, 1, new Dictionary<ToolOutcomeStatus, long> { [ToolOutcomeStatus.Completed] = 3, [ToolOutcomeStatus.NeedsReconcile] = 1 }, 12.5, 16, 31.5, Noon)], "files.read@1"),
         ["dead-letters"] = new Page<DeadLetterView>([Letter], "638040"),

@@ -30,18 +30,17 @@ builder.Logging.SetMinimumLevel(LogLevel.Warning).AddConsole();
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddEventStore(
     database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), ContractJson.Options,
-    new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema, SecretBook.Schema);
+    new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema, SecretBook.Schema, CallsAtWork.Schema);
+builder.Services.AddHostedService<SetPolicy>();
 builder.Services.AddMessaging(ServiceNames.ToolGateway, new MessagingOptions { Url = nats, AckWait = TimeSpan.FromSeconds(2), RequestTimeout = TimeSpan.FromSeconds(1), GapGrace = TimeSpan.FromSeconds(2), FactsGrace = TimeSpan.FromSeconds(1) }, Handlers.Register);
 builder.Services
     .AddSingleton(new FaultPoints { Reached = point => Reach(point.ToString()) })
     .AddSingleton(new WorkspaceFolders(Path.Combine(folder, "workspaces"), new WorkspaceOptions()))
     .AddSingleton(new ToolRegistry([new EffectTool(Path.Combine(folder, "effects"), Reach)]))
     .AddMcp(new McpOptions { Folder = Path.Combine(folder, "mcp") }, new MasterKey(new byte[32]))
-    .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
-    .AddSingleton<RequestInvocation>().AddSingleton<CallTool>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
+    .AddInvocations(new RecoveryOptions { LookEvery = TimeSpan.FromMilliseconds(250) });
 using var host = builder.Build();
 await host.StartAsync();
-await host.Services.GetRequiredService<PolicyBook>().Set("rules: [{ name: effect, tools: [effect.*], verdict: allow, because: it is counted }]", "test", expected: null, CancellationToken.None);
 await host.WaitForShutdownAsync();
 return 0;
 

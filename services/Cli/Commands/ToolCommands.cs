@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using AgentPlatform.Contracts;
 
@@ -13,7 +14,7 @@ internal static class ToolCommands
         tools.Add(shared.Action(new Command("list", "Every tool that can be called"), async (_, platform, say, ct) =>
         {
             var page = await platform.ToolGateway.ListTools(ct);
-            say.Answer(page, p => Say.Table(["tool", "title", "is"], p.Items.Select(t => new[] { t.Id, t.Title, Traits(t) })));
+            say.Answer(page, p => Say.Table(["tool", "title", "is", "health"], p.Items.Select(t => new[] { t.Id, t.Title, Traits(t), Health(t.Health) })));
             return ExitCode.Done;
         }));
         tools.Add(Call(shared));
@@ -41,6 +42,10 @@ internal static class ToolCommands
 
     private static WorkspaceId Workspace(string? text) =>
         text is null ? WorkspaceId.New() : WorkspaceId.TryParse(text, null, out var id) ? id : throw new CliException(ExitCode.WrongUse, $"--workspace '{text}' is no id");
+
+    private static string Health(ToolHealth? health) => health is null ? "not used yet" : string.Create(
+        CultureInfo.InvariantCulture,
+        $"{health.State.ToString().ToLowerInvariant()} since {health.Since:u}, {health.ErrorRate:0%} errors, p50 {health.MsP50:0} ms, p95 {health.MsP95:0} ms{(health.State == ToolHealthState.Failing ? $": {health.LastError}" : "")}");
 
     private static string Traits(ToolView tool) => string.Join(", ", new[]
     {

@@ -7,7 +7,10 @@ namespace AgentPlatform.ToolGateway.Grants;
 /// <summary>Which calls a scope is good for, and which scope is part of another.</summary>
 public static class GrantRules
 {
-    /// <summary>Strict where a policy rule is generous: a rule speaks when one path fits, a grant is good when no text lies outside it.</summary>
+    /// <summary>
+    /// Strict where a policy rule is generous: a rule speaks when one path fits, a grant is good when no text lies outside it. A call that asks for hosts needs a grant that
+    /// names them: leave to run a command is not leave to reach the network.
+    /// </summary>
     public static bool IsGoodFor(this GrantScope scope, PolicyCall call, RunId? run, string? task)
     {
         ArgumentNullException.ThrowIfNull(scope);
@@ -19,7 +22,7 @@ public static class GrantRules
             && (scope.Run is null || scope.Run == run)
             && (scope.Task is null || scope.Task == task)
             && (scope.Paths is null || call.PathTexts().ToList() is { Count: > 0 } texts && texts.TrueForAll(text => PathPattern.IsWithin(scope.Paths, text)))
-            && (scope.Hosts is null || call.Hosts().ToList() is { Count: > 0 } hosts && hosts.TrueForAll(host => Fits(scope.Hosts, host.ToLowerInvariant())));
+            && (scope.Hosts is null ? call.Reached.Count == 0 : call.Hosts().ToList() is { Count: > 0 } hosts && hosts.TrueForAll(host => Fits(scope.Hosts, host.ToLowerInvariant())));
     }
 
     /// <summary>Whether a scope is good for some call of this tool by this caller.</summary>

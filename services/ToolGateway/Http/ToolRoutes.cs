@@ -23,10 +23,23 @@ internal static class ToolRoutes
         app.MapGet("/v1/invocations/{id}", (InvocationId id, CallTool calls, CancellationToken ct) => calls.Get(id, ct)).RequireAuthorization(Access.Read);
     }
 
-    private static async Task<Page<ToolView>> List(ToolRegistry registry, McpTools mcp, CancellationToken ct)
+    private static async Task<Page<ToolView>> List(ToolRegistry registry, McpTools mcp, IEventStore store, CancellationToken ct)
     {
         await mcp.ReadyAll(starts: true, ct);
-        return new([.. registry.Views], Next: null);
+        var health = new Dictionary<string, ToolHealth?>(StringComparer.Ordinal);
+        for (string? after = null; ;)
+        {
+            (var rows, after) = await store.Views.List<ToolUsage>(new ViewQuery(ToolUsage.List, PageMax, after), ct);
+            foreach (var row in rows)
+            {
+                health[row.Tool] = row.Health();
+            }
+
+            if (after is null)
+            {
+                return new([.. registry.Views.Select(view => view with { Health = health.GetValueOrDefault(view.Id) })], Next: null);
+            }
+        }
     }
 
     private static async Task<Page<ToolUsageView>> Usage(IEventStore store, CancellationToken ct, string? after = null, int limit = 100)

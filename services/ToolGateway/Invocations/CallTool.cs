@@ -14,10 +14,11 @@ internal sealed class CallTool(RequestInvocation intake, IEventStore store, Deci
     /// <exception cref="ProblemException">The id belongs to another call.</exception>
     public async Task<InvocationView> Run(InvokeTool call, CancellationToken ct)
     {
-        await intake.Take(
+        var taken = await intake.Take(
             call,
             time.GetUtcNow(),
             session => session.CorrelationId = call.Invocation.ToString(),
+            static _ => { },
             known =>
             {
                 if (known is Invocation.Known { Request: var before } && CallHash.Of(before.ToolId, call) != before.CallHash)
@@ -26,7 +27,15 @@ internal sealed class CallTool(RequestInvocation intake, IEventStore store, Deci
                 }
             },
             ct);
-        return await Wait(call.Invocation, ct);
+        try
+        {
+            var state = taken.Run is { } run ? await run.WaitAsync(WaitMax, time, ct) : taken.State;
+            return state is Invocation.Ended or Invocation.Waiting { Asked: not null } ? Invocation.View(call.Invocation, (Invocation.Known)state) : await Wait(call.Invocation, ct);
+        }
+        catch (TimeoutException)
+        {
+            return await Get(call.Invocation, ct);
+        }
     }
 
     /// <summary>A call as it is now.</summary>

@@ -19,7 +19,7 @@ namespace AgentPlatform.ToolGateway.Invocations;
 /// between: what may be repeated is run again, anything else is left to a human.
 /// </summary>
 internal sealed partial class ExecuteInvocation(
-    IEventStore store, DecisionWriter writer, ToolRegistry registry, McpTools mcp, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, ServingOptions callers, TimeProvider time,
+    IEventStore store, DecisionWriter writer, TaintBook taints, ToolRegistry registry, McpTools mcp, WorkspaceFolders workspaces, RunningCalls running, NatsLink nats, ServingOptions callers, TimeProvider time,
     ILogger<ExecuteInvocation> log)
 {
     /// <summary>Bytes of content that travel in messages; more goes into a file of the workspace.</summary>
@@ -40,7 +40,10 @@ internal sealed partial class ExecuteInvocation(
 
         try
         {
-            await Run(message.Invocation, context, call, ct);
+            if (await Start(message.Invocation, context, ct) is { } started)
+            {
+                await Run(started, call, context.Complete, ct);
+            }
         }
         finally
         {
@@ -48,7 +51,7 @@ internal sealed partial class ExecuteInvocation(
         }
     }
 
-    private async Task Run(InvocationId id, MessageContext context, RunningCalls.Call call, CancellationToken ct)
+    private async Task<Invocation.Running?> Start(InvocationId id, MessageContext context, CancellationToken ct)
     {
         // Written by whoever gets here first; the expected version lets only one of two processes start it.
         var cameIn = await WillComeIn(id, ct);
@@ -59,17 +62,23 @@ internal sealed partial class ExecuteInvocation(
             session =>
             {
                 context.Follow(session);
-                if (cameIn is var (workspace, fact))
+                foreach (var (stream, fact) in cameIn)
                 {
-                    session.Append(Taint.Kind.StreamId(workspace), ExpectedVersion.Any, fact);
+                    session.Append(stream, ExpectedVersion.Any, fact);
                 }
             },
             ct);
-        if (state is not Invocation.Running started)
-        {
-            return;
-        }
+        return state as Invocation.Running;
+    }
 
+    /// <summary>Runs a call that is stored as started, and stores its end.</summary>
+    /// <param name="started">The call.</param>
+    /// <param name="call">Its place among those that run here.</param>
+    /// <param name="complete">Ties the end to what caused the call.</param>
+    /// <param name="ct">The process ends; the call stays as it is.</param>
+    /// <returns>The call at its end.</returns>
+    internal async Task<Invocation> Run(Invocation.Running started, RunningCalls.Call call, Action<IPostgresSession> complete, CancellationToken ct)
+    {
         var request = started.Request.Call;
         var begun = time.GetTimestamp();
         ToolOutcome outcome;
@@ -83,38 +92,32 @@ internal sealed partial class ExecuteInvocation(
         }
         catch (Exception e) when (e is not OperationCanceledException && !Transient.Is(e))
         {
-            ToolBroke(e, started.Request.ToolId, id);
+            ToolBroke(e, started.Request.ToolId, request.Invocation);
             outcome = RequestInvocation.Failure(ToolOutcomeStatus.Failed, new ToolError("internal", $"The tool has a defect: {e.GetType().Name}: {e.Message}", Retryable: false));
         }
 
-        await Settle(started, outcome with { DurationMs = time.GetElapsedTime(begun).TotalMilliseconds }, context, ct);
+        return await Settle(started, outcome with { DurationMs = time.GetElapsedTime(begun).TotalMilliseconds }, complete, ct);
     }
 
-    // Told with the start, not with the end: what a tool brings in may lie in the workspace before anybody hears of its result.
-    private async Task<(string Workspace, TaintEvent.CameIn Fact)?> WillComeIn(InvocationId id, CancellationToken ct)
+    private async Task<IReadOnlyList<(string Stream, TaintEvent.CameIn Fact)>> WillComeIn(InvocationId id, CancellationToken ct)
     {
         if ((await store.Aggregate(Invocation.Kind, id.ToString(), ct)).State is not Invocation.Known { Request: var request })
         {
-            return null;
+            return [];
         }
 
         await mcp.Ready(request.ToolId, ct);
-        if (registry.Find(request.ToolId) is not { Spec.OpenWorld: true })
-        {
-            return null;
-        }
-
-        var workspace = request.Call.Workspace.ToString();
-        return (await store.Aggregate(Taint.Kind, workspace, ct)).State is Taint.Tainted ? null : (workspace, new TaintEvent.CameIn(id, request.ToolId, time.GetUtcNow()));
+        var now = time.GetUtcNow();
+        return registry.Find(request.ToolId) is { } tool ? [.. (await taints.Of(request.Call, now, ct)).Comes(tool.Spec, request.Call, now)] : [];
     }
 
-    private async Task Settle(Invocation.Running started, ToolOutcome outcome, MessageContext context, CancellationToken ct)
+    private async Task<Invocation> Settle(Invocation.Running started, ToolOutcome outcome, Action<IPostgresSession> complete, CancellationToken ct)
     {
         for (var delay = SettleDelay; ; delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, SettleDelayMax.Ticks)))
         {
             try
             {
-                await writer.Write(
+                var (state, _) = await writer.Write(
                     Invocation.Kind,
                     started.Request.Call.Invocation.ToString(),
 
@@ -122,9 +125,9 @@ internal sealed partial class ExecuteInvocation(
                     known => known is Invocation.Running now && now.Attempts == started.Attempts
                         ? ([new InvocationEvent.Settled(started.Attempts, outcome, time.GetUtcNow())], [RequestInvocation.Answer(started.Request.Call, outcome)])
                         : ([], []),
-                    context.Complete,
+                    complete,
                     CancellationToken.None);
-                return;
+                return state;
             }
             catch (Exception e) when (Transient.Is(e) && !ct.IsCancellationRequested)
             {

@@ -84,7 +84,7 @@ internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBo
 
         var hash = edited is null ? message.CallHash : CallHash.Of(waiting.Request.ToolId, edited);
         InvocationEvent[] edit = edited is null ? [] : [new InvocationEvent.Edited(message.DecidedBy, edited.Arguments, hash, now)];
-        return ([.. edit, new InvocationEvent.Approved(message.DecidedBy, hash, now)], [new RunInvocation(call.Invocation)], GrantFrom(message, waiting.Request, now));
+        return ([.. edit, new InvocationEvent.Approved(message.DecidedBy, hash, now)], [new RunInvocation(call.Invocation)], GrantFrom(message, waiting.Request, tool?.Spec.HostsOf((edited ?? call).Arguments) ?? [], now));
 
         (InvocationEvent[], object[], GrantEvent.Given?) Refuse(string reason)
         {
@@ -93,15 +93,16 @@ internal sealed class HearDecision(ToolRegistry registry, McpTools mcp, PolicyBo
         }
     }
 
-    private static GrantEvent.Given? GrantFrom(RequestDecided message, InvocationEvent.Requested request, DateTimeOffset now)
+    private static GrantEvent.Given? GrantFrom(RequestDecided message, InvocationEvent.Requested request, IReadOnlyList<string> reached, DateTimeOffset now)
     {
         string[] tools = [request.ToolId.Split('@')[0]];
         var call = request.Call;
+        string[]? hosts = reached.Count == 0 ? null : [.. reached.Select(host => PolicyCall.WithoutPort(host).ToLowerInvariant())];
         GrantScope? scope = message.Remember switch
         {
-            RememberFor.Task when call is { Run: not null, Task: not null } => new GrantScope(tools, Run: call.Run, Task: call.Task),
-            RememberFor.Run when call.Run is not null => new GrantScope(tools, Run: call.Run),
-            RememberFor.Always => new GrantScope(tools, Roles: [call.Role]),
+            RememberFor.Task when call is { Run: not null, Task: not null } => new GrantScope(tools, Run: call.Run, Task: call.Task, Hosts: hosts),
+            RememberFor.Run when call.Run is not null => new GrantScope(tools, Run: call.Run, Hosts: hosts),
+            RememberFor.Always => new GrantScope(tools, Roles: [call.Role], Hosts: hosts),
             _ => null,
         };
 

@@ -16,7 +16,7 @@ public sealed record RunInvocation(InvocationId Invocation) : ICommand;
 /// <summary>What a call is judged by.</summary>
 /// <param name="Engine">The rules.</param>
 /// <param name="Version">Which version of the policy they are.</param>
-/// <param name="Tainted">Whether content from outside came into the workspace before.</param>
+/// <param name="Tainted">Whether content from outside came into the workspace, or before the agent.</param>
 /// <param name="Granted">A grant that is good for the call, where policy alone does not allow it.</param>
 public sealed record Judge(PolicyEngine Engine, long Version, bool Tainted, GrantView? Granted = null);
 
@@ -24,40 +24,77 @@ public sealed record Judge(PolicyEngine Engine, long Version, bool Tainted, Gran
 /// <param name="registry">The tools.</param>
 /// <param name="mcp">Keeps the registry up to date about MCP servers.</param>
 /// <param name="book">The policy in force.</param>
-/// <param name="store">What came into the workspaces.</param>
+/// <param name="taints">What came into the workspaces, and before the agents.</param>
 /// <param name="writer">Stores what was decided.</param>
 /// <param name="grants">Leave that was given.</param>
-internal sealed class RequestInvocation(ToolRegistry registry, McpTools mcp, PolicyBook book, IEventStore store, DecisionWriter writer, GrantBook grants)
+/// <param name="here">Places in which a call that is allowed runs at once.</param>
+internal sealed class RequestInvocation(ToolRegistry registry, McpTools mcp, PolicyBook book, TaintBook taints, DecisionWriter writer, GrantBook grants, CallsHere here)
 {
+    /// <summary>A call as it was stored, and its run where it has begun in this process.</summary>
+    public sealed record Taken(Invocation State, Task<Invocation?>? Run);
+
     public Task Handle(InvokeTool message, MessageContext context, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(context);
-        return Take(message, context.Now, context.Complete, _ => { }, ct);
+        return Take(message, context.Now, context.Follow, context.Complete, _ => { }, ct);
     }
 
     /// <summary>Judges a call by what holds now and stores what came of it.</summary>
     /// <param name="call">The call.</param>
     /// <param name="now">The clock.</param>
-    /// <param name="prepare">Sets correlation, marks the inbox.</param>
+    /// <param name="follow">Sets correlation and causation, also of the call's end.</param>
+    /// <param name="complete">Marks the inbox.</param>
     /// <param name="check">Refuses by throwing, before anything is decided.</param>
-    /// <param name="ct">Cancels.</param>
-    public async Task Take(InvokeTool call, DateTimeOffset now, Action<IPostgresSession> prepare, Action<Invocation> check, CancellationToken ct)
+    /// <param name="ct">Cancels; a call that has begun goes on.</param>
+    public async Task<Taken> Take(InvokeTool call, DateTimeOffset now, Action<IPostgresSession> follow, Action<IPostgresSession> complete, Action<Invocation> check, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(call);
         await mcp.Ready(call.Tool, ct);
-        var policy = await book.Current(ct);
-        var (taint, _) = await store.Aggregate(Taint.Kind, call.Workspace.ToString(), ct);
-        var judge = new Judge(policy.Engine, policy.Number, taint is Taint.Tainted);
-        await writer.Write(
-            Invocation.Kind,
-            call.Invocation.ToString(),
-            async (session, known, stop) =>
-            {
-                check(known);
-                return Decide(registry, judge with { Granted = await Granted(session, judge, call, known, now, stop) }, call, known, now);
-            },
-            prepare,
-            ct);
+        var (current, tainted) = (book.Current(ct), taints.Of(call, now, ct));
+        var (policy, taint) = (await current, await tainted);
+        var judge = new Judge(policy.Engine, policy.Number, taint.Any);
+        var place = here.Reserve(call.Invocation);
+        var begun = false;
+        try
+        {
+            var (state, _) = await writer.Write(
+                Invocation.Kind,
+                call.Invocation.ToString(),
+                async (session, known, stop) =>
+                {
+                    check(known);
+                    var (facts, outgoing) = Decide(registry, judge with { Granted = await Granted(session, judge, call, known, now, stop) }, call, known, now);
+                    begun = place is not null && outgoing is [RunInvocation];
+                    return begun ? Begin((IPostgresSession)session, facts, place!.Gateway, call, taint, now) : (facts, outgoing);
+                },
+                session =>
+                {
+                    follow(session);
+                    complete(session);
+                },
+
+                // Who leaves in mid-commit must not leave a call behind that is started and does not run.
+                place is null ? ct : CancellationToken.None);
+            var run = begun && state is Invocation.Running started ? place!.Run(started, follow) : null;
+            place = run is null ? place : null;
+            return new Taken(state, run);
+        }
+        finally
+        {
+            place?.Dispose();
+        }
+    }
+
+    // Intended, allowed and started in one commit, before the effect; what it would cost to run it by way of a message to ourselves is saved.
+    private (InvocationEvent[] Facts, object[] Outgoing) Begin(IPostgresSession session, InvocationEvent[] facts, Guid gateway, InvokeTool call, TaintOf taint, DateTimeOffset now)
+    {
+        CallsAtWork.Begins(session, call.Invocation, gateway);
+        foreach (var (stream, cameIn) in registry.Find(call.Tool) is { } tool ? taint.Comes(tool.Spec, call, now) : [])
+        {
+            session.Append(stream, ExpectedVersion.Any, cameIn);
+        }
+
+        return ([.. facts, new InvocationEvent.Started(1, now)], []);
     }
 
     // Looked for only where it changes something; what a rule denies is denied.

@@ -22,6 +22,9 @@ internal sealed class RunningCalls
         return true;
     }
 
+    /// <summary>Whether it runs here.</summary>
+    public bool Has(InvocationId id) => _calls.ContainsKey(id);
+
     public void Leave(InvocationId id)
     {
         if (_calls.TryRemove(id, out var call))

@@ -51,11 +51,11 @@ internal sealed partial class McpConnection
 
         Starting(name);
         return await McpClient.CreateAsync(
-            new McpWire(entry.Url is null ? Program(values) : Address(values), told => Heard(told, values)),
+            new McpWire(entry.Url is null ? _program = Program(values) : Address(values), told => Heard(told, values)),
             new McpClientOptions
             {
                 ClientInfo = new Implementation { Name = "AgentPlatform", Version = "1" },
-                
+
                 // Ours ends it earlier, unless a human signs in meanwhile.
                 InitializationTimeout = options.StartDurationMax + options.LoginDurationMax + options.StartDurationMax,
 
@@ -63,7 +63,7 @@ internal sealed partial class McpConnection
                 DiscoverProbeTimeout = entry.Url is null ? options.ProbePatience : Timeout.InfiniteTimeSpan,
                 Handlers = Handlers(values),
             },
-            loggers,
+            _sdkLoggers,
             ct);
     }
 
@@ -76,7 +76,7 @@ internal sealed partial class McpConnection
             environment[variable] = Text(value, values);
         }
 
-        return new McpProgram(name, entry, environment, Confinement, options, time, line => SaidAside(name, McpResult.Masked(line, values)), loggers);
+        return new McpProgram(name, entry, environment, Confinement, options, time, line => SaidAside(name, McpResult.Masked(line, values)), _sdkLoggers);
     }
 
     private HttpClientTransport Address(ConcurrentDictionary<string, string> values)
@@ -92,7 +92,7 @@ internal sealed partial class McpConnection
                 OAuth = entry.Headers.Keys.Contains("Authorization", StringComparer.OrdinalIgnoreCase) || (url.Scheme == Uri.UriSchemeHttp && !url.IsLoopback) ? null : OAuth(values),
             },
             new HttpClient(new AuthorizationHosts(name, url, entry.OAuth?.Hosts ?? [], _log)) { Timeout = Timeout.InfiniteTimeSpan },
-            loggers,
+            _sdkLoggers,
             ownsHttpClient: true);
     }
 

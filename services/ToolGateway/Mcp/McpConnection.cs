@@ -17,6 +17,9 @@ internal sealed class McpSignInWantedException(string message) : McpUnavailableE
 /// <summary>A server that answers, and what it offers now.</summary>
 internal sealed record McpSession(McpClient Client, IReadOnlyDictionary<string, McpToolDefinition> Offered, IReadOnlyDictionary<string, string> Secrets, McpRunningCalls Calls)
 {
+    /// <summary>What stands around a server that is a program; null for one that runs elsewhere.</summary>
+    public IReadOnlyList<LayerInForce>? Layers { get; init; }
+
     /// <summary>It speaks the revision in which each request stands for itself.</summary>
     public bool IsStateless => string.CompareOrdinal(Client.NegotiatedProtocolVersion, "2026-07-28") >= 0;
 }
@@ -31,12 +34,14 @@ internal sealed partial class McpConnection(
 {
     private readonly McpRunningCalls _calls = new();
     private readonly ILogger _log = loggers.CreateLogger<McpConnection>();
+    private readonly SdkLoggers _sdkLoggers = new(loggers);
     private readonly CancellationTokenSource _life = new();
     private readonly Lock _gate = new();
     private Task<McpSession>? _opening;
     private McpSession? _session;
     private TaskCompletionSource _signInWanted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Patience? _patience;
+    private McpProgram? _program;
     private bool _stale;
     private int _failures;
     private DateTimeOffset _restartAt;
@@ -131,7 +136,7 @@ internal sealed partial class McpConnection(
             var offered = await Offered(client, patience.Ends);
             await seen([.. offered.Values], McpMethodTool.Methods(client.ServerCapabilities), ct);
             Trouble = null;
-            return _session = new McpSession(client, offered, values, _calls);
+            return _session = new McpSession(client, offered, values, _calls) { Layers = _program?.Layers };
         }
         catch (Exception e) when (e is not McpUnavailableException)
         {

@@ -19,6 +19,9 @@ internal sealed partial class McpProgram(
 
     public string Name => name;
 
+    /// <summary>What stands around it, once it was started.</summary>
+    public IReadOnlyList<LayerInForce>? Layers { get; private set; }
+
     public async Task<ITransport> ConnectAsync(CancellationToken cancellationToken = default)
     {
         var program = Resolve(entry.Command!);
@@ -33,6 +36,7 @@ internal sealed partial class McpProgram(
                     OnEgress = attempt => Asked(name, attempt.Host, attempt.Port, attempt.Why),
                 },
                 plan);
+            Layers = process.Layers;
             Confined(name, string.Join(", ", process.Layers.Select(layer => $"{layer.Layer}: {layer.By}")));
             var errors = Listen(process.Errors);
             var session = await new StreamClientTransport(process.Input, new BoundedLines(process.Output, options.ResultBytesMax), loggers).ConnectAsync(cancellationToken);

@@ -30,11 +30,12 @@ internal static class McpRequest
             return ToolOutput.Failed(FailureClass.Unavailable, e.Message, retryable: true);
         }
 
-        if (check(session) is { } refused)
-        {
-            return refused;
-        }
+        return check(session) is { } refused ? refused : await Send(connection, session, method, content, spec, call, options, ct) with { Layers = session.Layers };
+    }
 
+    private static async Task<ToolOutput> Send(
+        McpConnection connection, McpSession session, string method, JsonObject content, ToolSpec spec, ToolCall call, McpOptions options, CancellationToken ct)
+    {
         var timeout = call.Timeout is { } given && given < options.CallDurationMax ? given : options.CallDurationMax;
         using var running = new McpRunning(call, timeout, ct);
         using var entered = session.Calls.Enter(running);

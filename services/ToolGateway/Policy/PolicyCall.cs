@@ -10,7 +10,7 @@ public sealed record PolicyCall(string Tool, IReadOnlyCollection<Risk> Risk, Jso
 {
     private static readonly Regex Address = new(@"\b[A-Za-z][A-Za-z0-9+.-]*://(?:[^/\s@]*@)?(?<host>\[[0-9A-Fa-f:.]+\]|[^/\s:?#'""]+)", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant);
     private static readonly string[] CommandNames = ["argv", "args", "cmd", "command", "code", "script", "stdin"];
-    private static readonly string[] HostNames = ["host", "hostname", "domain"];
+    private static readonly string[] HostNames = ["host", "hosts", "hostname", "domain"];
 
     private JToken? _tree;
     private List<(string Name, string Text)>? _texts;
@@ -18,10 +18,14 @@ public sealed record PolicyCall(string Tool, IReadOnlyCollection<Risk> Risk, Jso
     /// <summary>Arguments that are what a file is to hold and name nothing.</summary>
     public IReadOnlyCollection<string> Content { get; init; } = [];
 
+    /// <summary>Hosts that the call asks to reach with a tool that reaches none by itself.</summary>
+    public IReadOnlyList<string> Reached { get; init; } = [];
+
     public static PolicyCall Of(ToolSpec tool, JsonElement arguments, string role, string principal, bool tainted, DateTimeOffset at)
     {
         ArgumentNullException.ThrowIfNull(tool);
-        return new(tool.FullName, Traits(tool), arguments, role, principal, tainted, at) { Content = tool.ContentArguments };
+        var reached = tool.HostsOf(arguments);
+        return new(tool.FullName, Traits(tool, reached.Count > 0), arguments, role, principal, tainted, at) { Content = tool.ContentArguments, Reached = reached };
     }
 
     public static PolicyCall Of(ExampleCall call) =>
@@ -39,16 +43,20 @@ public sealed record PolicyCall(string Tool, IReadOnlyCollection<Risk> Risk, Jso
 
     /// <summary>Hosts of the addresses in the arguments.</summary>
     internal IEnumerable<string> Hosts() => Texts().SelectMany(t => HostNames.Contains(t.Name, StringComparer.OrdinalIgnoreCase)
-        ? [t.Text]
+        ? [WithoutPort(t.Text)]
         : Content.Contains(t.Name) ? [] : Address.Matches(t.Text).Select(m => m.Groups["host"].Value));
 
-    private static List<Risk> Traits(ToolSpec tool)
+    // "a.example:8443" is the host a.example; an address of the sixth version has colons of its own.
+    internal static string WithoutPort(string host) =>
+        host.IndexOf(':', StringComparison.Ordinal) is var colon && colon > 0 && colon == host.LastIndexOf(':') ? host[..colon] : host.StartsWith('[') ? host[1..].Split(']')[0] : host;
+
+    private static List<Risk> Traits(ToolSpec tool, bool reaches)
     {
         var traits = new List<Risk>(4);
         Add(tool.ReadOnly, Policy.Risk.ReadOnly);
         Add(tool.Idempotent, Policy.Risk.Idempotent);
         Add(tool.Destructive, Policy.Risk.Destructive);
-        Add(tool.OpenWorld, Policy.Risk.OpenWorld);
+        Add(tool.OpenWorld || reaches, Policy.Risk.OpenWorld);
         return traits;
 
         void Add(bool has, Risk trait)

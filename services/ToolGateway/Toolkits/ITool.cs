@@ -48,6 +48,9 @@ public sealed record ToolSpec
     /// <summary>Arguments that are what a file is to hold, for example; what they say names nothing that is reached.</summary>
     public IReadOnlyCollection<string> ContentArguments { get; init; } = [];
 
+    /// <summary>Arguments that name hosts which a call wants to reach: a call that has one reaches beyond the workspace, whatever its tool does without.</summary>
+    public IReadOnlyCollection<string> HostArguments { get; init; } = [];
+
     public TimeSpan TimeoutDefault { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Most bytes of <see cref="ToolOutput.Content"/> as JSON.</summary>
@@ -55,6 +58,12 @@ public sealed record ToolSpec
 
     /// <summary>Name within all servers: <c>files.read</c>.</summary>
     public string FullName => $"{Server}.{Name}";
+
+    /// <summary>Hosts that a call asks to reach.</summary>
+    public IReadOnlyList<string> HostsOf(JsonElement arguments) =>
+        HostArguments.Count == 0 || arguments.ValueKind != JsonValueKind.Object ? []
+        : [.. arguments.EnumerateObject().Where(member => HostArguments.Contains(member.Name, StringComparer.OrdinalIgnoreCase) && member.Value.ValueKind == JsonValueKind.Array)
+            .SelectMany(member => member.Value.EnumerateArray()).Where(host => host.ValueKind == JsonValueKind.String).Select(host => host.GetString()!)];
 
     /// <summary>The pinned id: <c>files.read@1</c>.</summary>
     public string Id => $"{FullName}@{Version}";

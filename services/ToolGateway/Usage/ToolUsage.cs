@@ -1,6 +1,7 @@
 using AgentPlatform.Contracts;
 using AgentPlatform.EventStore;
 using AgentPlatform.ToolGateway.Invocations;
+using AgentPlatform.ToolGateway.Toolkits;
 
 namespace AgentPlatform.ToolGateway.Usage;
 
@@ -13,10 +14,15 @@ namespace AgentPlatform.ToolGateway.Usage;
 /// <param name="MsMax">The longest.</param>
 /// <param name="MsBuckets">How many ran at most 1, 2, 4, 8, … ms.</param>
 /// <param name="LastAt">The last thing that happened.</param>
+/// <param name="Condition">What its calls say about the tool.</param>
 internal sealed record ToolUsage(
-    string Tool, long Calls, long Open, Dictionary<ToolOutcomeStatus, long> Outcomes, double MsTotal, double MsMax, long[] MsBuckets, DateTimeOffset LastAt)
+    string Tool, long Calls, long Open, Dictionary<ToolOutcomeStatus, long> Outcomes, double MsTotal, double MsMax, long[] MsBuckets, DateTimeOffset LastAt, ToolCondition? Condition = null)
 {
     public const string List = "tool-usage";
+
+    // What the tool answers for: a call that came this far and failed for another reason says nothing about it.
+    private static readonly string[] Faults = [FailureClass.Unavailable, FailureClass.Timeout, FailureClass.UnknownOutcome, FailureClass.SandboxLayer, FailureClass.Failed, FailureClass.Unreadable, "internal"];
+    private const double Weight = 0.1;
 
     // Two to the 22nd milliseconds are more than an hour; no tool may take longer.
     private const int Buckets = 23;
@@ -40,7 +46,35 @@ internal sealed record ToolUsage(
         var ms = outcome.DurationMs;
         long[] buckets = [.. MsBuckets];
         buckets[ms <= 1 ? 0 : Math.Min(Buckets - 1, (int)Math.Ceiling(Math.Log2(ms)))]++;
-        return settled with { MsTotal = MsTotal + ms, MsMax = Math.Max(MsMax, ms), MsBuckets = buckets };
+        return settled with { MsTotal = MsTotal + ms, MsMax = Math.Max(MsMax, ms), MsBuckets = buckets, Condition = Next(outcome, at) };
+    }
+
+    /// <summary>How it is doing; null where no call says so.</summary>
+    public ToolHealth? Health() => Condition is not { } now ? null : new(
+        now.Failing ? ToolHealthState.Failing : ToolHealthState.Up, now.Since, Math.Round(now.ErrorRate, 3), now.LastError, now.LastErrorAt,
+        Math.Min(MsMax, Percentile(MsBuckets.Sum(), 0.5)), Math.Min(MsMax, Percentile(MsBuckets.Sum(), 0.95)));
+
+    private ToolCondition? Next(ToolOutcome outcome, DateTimeOffset at)
+    {
+        var failed = outcome.Error is { } error && (Faults.Contains(error.Class, StringComparer.Ordinal) || outcome.Status == ToolOutcomeStatus.NeedsReconcile);
+        if (!failed && outcome.Status != ToolOutcomeStatus.Completed)
+        {
+            return Condition;
+        }
+
+        var before = Condition ?? new ToolCondition(failed, at, failed ? 1 : 0, null, null);
+        return new ToolCondition(
+            failed,
+            before.Failing == failed ? before.Since : at,
+            ((1 - Weight) * before.ErrorRate) + (failed ? Weight : 0),
+            failed ? Short(outcome.Error!.Message) : before.LastError,
+            failed ? at : before.LastErrorAt);
+    }
+
+    private static string Short(string message)
+    {
+        const int most = 500;
+        return message.Length <= most ? message : $"{message[..most]}…";
     }
 
     public ToolUsageView View()
@@ -67,6 +101,9 @@ internal sealed record ToolUsage(
     private DateTimeOffset Later(DateTimeOffset at) => at > LastAt ? at : LastAt;
 }
 
+/// <summary>Whether a tool works, by its last calls.</summary>
+internal sealed record ToolCondition(bool Failing, DateTimeOffset Since, double ErrorRate, string? LastError, DateTimeOffset? LastErrorAt);
+
 /// <summary>Keeps <see cref="ToolUsage"/>. The end of a call does not name its tool, so what is open is kept beside it.</summary>
 internal sealed class ToolUsageProjection : Projection
 {
@@ -74,7 +111,7 @@ internal sealed class ToolUsageProjection : Projection
 
     public override string Name => "ToolUsage";
 
-    public override int Version => 1;
+    public override int Version => 2;
 
     public override IReadOnlyList<string> Views => [ToolUsage.List, OpenCalls];
 

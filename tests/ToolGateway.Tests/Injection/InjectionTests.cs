@@ -75,9 +75,36 @@ public sealed class InjectionTests(Servers servers) : IClassFixture<Servers>
         Assert.Equal(corpus.Count(c => c.Tool == "files.delete"), states.Count(state => state is Invocation.Waiting { Verdict.Rule: "deletions" }));
     }
 
-    private static async Task<InvocationId> Called(GatewayHost gateway, string tool, object arguments, WorkspaceId workspace)
+    [Fact]
+    public async Task Naming_another_workspace_is_no_way_round_what_an_agent_or_a_task_has_read()
     {
-        var call = Story.Call with { Invocation = InvocationId.New(), Tool = tool, Workspace = workspace, Arguments = JsonSerializer.SerializeToElement(arguments, Web) };
+        var corpus = Corpus();
+        var (read, shell) = (new MailTool("read", corpus), new MailTool("run", corpus, "shell", openWorld: false));
+        await using var gateway = await GatewayHost.Start(servers, read, shell);
+        await gateway.Policy.Set(Policy, "test", expected: null, Ct);
+        var agent = Story.Call with { Run = null, Task = null, Role = "agent", Principal = "a-token" };
+        foreach (var who in (InvokeTool[])[agent, Story.Call])
+        {
+            await gateway.Ended(await Called(gateway, "outside.read", new { number = 0 }, WorkspaceId.New(), who));
+
+            var call = await Called(gateway, "shell.run", new { }, WorkspaceId.New(), who);
+
+            var state = await Eventually.Get(async () => (await gateway.Read(call)).State, state => state is Invocation.Waiting { Asked: not null } or Invocation.Ended, "what became of it");
+            Assert.Equal("tainted-shell", Assert.IsType<Invocation.Waiting>(state).Verdict?.Rule);
+        }
+
+        foreach (var other in (InvokeTool[])[agent with { Principal = "another-token" }, Story.Call with { Task = "another" }, agent with { Role = "owner" }])
+        {
+            Assert.Equal(ToolOutcomeStatus.Completed, (await gateway.Ended(await Called(gateway, "shell.run", new { }, WorkspaceId.New(), other))).Outcome.Status);
+        }
+
+        Assert.Equal((2, 3), (read.Runs, shell.Runs));
+    }
+
+    // By default each workspace has a run of its own, as it has in life.
+    private static async Task<InvocationId> Called(GatewayHost gateway, string tool, object arguments, WorkspaceId workspace, InvokeTool? who = null)
+    {
+        var call = (who ?? Story.Call with { Run = new RunId(workspace.Value) }) with { Invocation = InvocationId.New(), Tool = tool, Workspace = workspace, Arguments = JsonSerializer.SerializeToElement(arguments, Web) };
         await gateway.Send(call);
         return call.Invocation;
     }

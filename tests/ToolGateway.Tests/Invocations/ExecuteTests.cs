@@ -148,6 +148,64 @@ public sealed class ExecuteTests(Servers servers) : IClassFixture<Servers>
         Assert.Equal(2, Assert.IsType<Invocation.Running>((await gateway.Read(call.Invocation)).State).Attempts);
     }
 
+    [Fact]
+    public async Task A_call_that_is_allowed_runs_where_it_came_in_with_two_commits_and_no_message_to_itself()
+    {
+        await using var gateway = await GatewayHost.Start(servers, new ProbeTool());
+        var call = New();
+        await gateway.Send(call);
+        var ended = await gateway.Ended(call.Invocation);
+
+        Assert.Equal((ToolOutcomeStatus.Completed, 4), (ended.Outcome.Status, (await gateway.Read(call.Invocation)).Version));
+        Assert.Equal(2, await gateway.Count($"select count(distinct xmin::text) from mt_events where stream_id = 'invocation-{call.Invocation}'"));
+        Assert.Equal(0, await gateway.Count("select (select count(*) from ap_sent where subject like '%run-invocation%') + (select count(*) from ap_outbox where subject like '%run-invocation%') + (select count(*) from ap_tool_calls_at_work)"));
+    }
+
+    [Fact]
+    public async Task More_calls_at_once_than_there_are_places_wait_as_messages_and_run_too()
+    {
+        const int calls = 72;
+        var tool = new ProbeTool { Goes = new TaskCompletionSource() };
+        await using var gateway = await GatewayHost.Start(servers, tool);
+        var asked = Enumerable.Range(0, calls).Select(_ => New()).ToArray();
+
+        await gateway.Send(asked);
+        await Eventually.True(() => Task.FromResult(tool.Runs == calls), "all calls at work");
+        Assert.InRange(await gateway.Count("select count(*) from ap_tool_calls_at_work"), 1, 64);
+        tool.Goes.SetResult();
+
+        foreach (var call in asked)
+        {
+            Assert.Equal(ToolOutcomeStatus.Completed, (await gateway.Ended(call.Invocation)).Outcome.Status);
+        }
+
+        Assert.Equal((calls, 0L), (tool.Runs, await gateway.Count("select count(*) from ap_tool_calls_at_work")));
+    }
+
+    [Fact]
+    public async Task What_a_gateway_left_behind_is_taken_up_by_another_and_what_one_that_lives_does_is_left_to_it()
+    {
+        var tool = new ProbeTool(idempotent: true);
+        await using var gateway = await GatewayHost.Start(servers, tool);
+        var (other, call) = (Guid.CreateVersion7(), New());
+        await using (await gateway.Living(other))
+        {
+            await gateway.Begun(call.Invocation, Interrupted(call), other);
+
+            // Found twice in a row each, one after the other: by then what the other one runs was looked at several times.
+            foreach (var left in (InvokeTool[])[New(), New()])
+            {
+                await gateway.Begun(left.Invocation, Interrupted(left), Guid.CreateVersion7());
+                Assert.Equal((ToolOutcomeStatus.Completed, 2), (await gateway.Ended(left.Invocation) is var end ? (end.Outcome.Status, end.Attempts) : default));
+            }
+
+            Assert.Equal(1, Assert.IsType<Invocation.Running>((await gateway.Read(call.Invocation)).State).Attempts);
+        }
+
+        Assert.Equal(2, (await gateway.Ended(call.Invocation)).Attempts);
+        Assert.Equal(3, tool.Runs);
+    }
+
     private static InvokeTool New() => Call with { Invocation = InvocationId.New(), Workspace = WorkspaceId.New() };
 
     private static InvocationEvent[] Facts(InvokeTool call) => Intake(Verdict.Allow).Decide(call, new Invocation.NotRequested(), Noon).Facts;

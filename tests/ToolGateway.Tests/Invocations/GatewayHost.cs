@@ -24,20 +24,24 @@ internal sealed class GatewayHost : IAsyncDisposable
     private readonly IHost _host;
     private readonly TestFolder _folder = new();
 
-    private GatewayHost(string database, Servers servers, ITool[] tools)
+    private GatewayHost(string database, Servers servers, ITool[] tools, ILoggerProvider? log)
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders();
+        if (log is not null)
+        {
+            builder.Logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log);
+        }
+
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema, SecretBook.Schema);
+        builder.Services.AddEventStore(database, EventTypes.Of(typeof(InvocationEvent), typeof(PolicyEvent), typeof(TaintEvent), typeof(GrantEvent), typeof(McpServerEvent), typeof(SecretEvent)), ContractJson.Options, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema, SecretBook.Schema, CallsAtWork.Schema);
         builder.Services.AddMessaging(ServiceNames.ToolGateway, new MessagingOptions { Url = servers.Nats.Url, AckWait = TimeSpan.FromSeconds(3) }, Handlers.Register);
         builder.Services.AddProjections(new ProjectionOptions { LookEvery = TimeSpan.FromMilliseconds(5) }, new ToolUsageProjection());
         builder.Services
             .AddSingleton(new WorkspaceFolders(_folder.Path, new WorkspaceOptions()))
             .AddSingleton(new ToolRegistry(tools))
             .AddMcp(new McpOptions { Folder = _folder.Of("mcp"), RestartPauseMin = TimeSpan.FromMilliseconds(50) }, new MasterKey(new byte[32]))
-            .AddSingleton<PolicyBook>().AddSingleton<GrantBook>().AddSingleton<HearDecision>().AddSingleton<SimulatePolicy>()
-            .AddSingleton<RequestInvocation>().AddSingleton<CallTool>().AddSingleton<RunningCalls>().AddSingleton<ExecuteInvocation>().AddSingleton<StopInvocation>();
+            .AddInvocations(new RecoveryOptions { LookEvery = TimeSpan.FromMilliseconds(250) });
         _host = builder.Build();
     }
 
@@ -62,13 +66,18 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     public NatsLink Nats => _host.Services.GetRequiredService<NatsLink>();
 
+    private PostgresEventStore Store => _host.Services.GetRequiredService<PostgresEventStore>();
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static async Task<GatewayHost> Start(Servers servers, params ITool[] tools)
+    public static Task<GatewayHost> Start(Servers servers, params ITool[] tools) => Start(servers, log: null, tools);
+
+    public static async Task<GatewayHost> Start(Servers servers, ILoggerProvider? log, params ITool[] tools)
     {
-        var host = new GatewayHost(await servers.NewDatabase(), servers, tools);
+        var host = new GatewayHost(await servers.NewDatabase(), servers, tools, log);
         await host._host.StartAsync(Ct);
         await host.Nats.WaitConnected(Ct);
+        await Eventually.True(() => Task.FromResult(host._host.Services.GetRequiredService<GatewayLife>().IsSeen), "others see that the gateway lives");
         await host.Policy.Set("rules: [{ name: probe, tools: [probe.*], verdict: allow, because: because }]", "test", expected: null, Ct);
         return host;
     }
@@ -78,14 +87,49 @@ internal sealed class GatewayHost : IAsyncDisposable
     public Task Write(InvocationId id, InvocationEvent[] facts, params object[] messages) =>
         _host.Services.GetRequiredService<DecisionWriter>().Write(Invocation.Kind, id.ToString(), _ => (facts, messages), session => session.CorrelationId = "run-1", Ct);
 
+    /// <summary>A call that was started in another gateway.</summary>
+    public Task Begun(InvocationId id, InvocationEvent[] facts, Guid gateway) =>
+        _host.Services.GetRequiredService<DecisionWriter>().Write(Invocation.Kind, id.ToString(), _ => (facts, []), session => CallsAtWork.Begins(session, id, gateway), Ct);
+
+    /// <summary>What other gateways see of one that lives, until this is disposed.</summary>
+    public async Task<IAsyncDisposable> Living(Guid gateway)
+    {
+        var life = new GatewayLife(Store.Database, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<GatewayLife>.Instance, gateway);
+        await life.StartAsync(Ct);
+        await Eventually.True(() => Task.FromResult(life.IsSeen), "the other gateway is seen");
+        return new Stopped(life);
+    }
+
+    /// <summary>How many messages of a kind were sent; and how many calls are recorded as running.</summary>
+    public async Task<long> Count(string what)
+    {
+        await using var command = Store.Database.CreateCommand(what);
+        return (long)(await command.ExecuteScalarAsync(Ct))!;
+    }
+
     public async Task<(Invocation State, long Version)> Read(InvocationId id) => await _host.Services.GetRequiredService<IEventStore>().Aggregate(Invocation.Kind, id.ToString(), Ct);
 
-    /// <summary>Every event and every view, as PostgreSQL holds them.</summary>
+    /// <summary>Every row of every table, as PostgreSQL holds them; bytes as hexadecimal digits.</summary>
     public async Task<string> Everything()
     {
-        await using var command = _host.Services.GetRequiredService<PostgresEventStore>().Database.CreateCommand(
-            "select coalesce((select string_agg(data::text, ' ') from mt_events), '') || coalesce((select string_agg(data::text, ' ') from ap_views), '') || coalesce((select string_agg(sealed, ' ') from ap_tool_secrets), '')");
-        return (string)(await command.ExecuteScalarAsync(Ct))!;
+        var all = new System.Text.StringBuilder();
+        await using var tables = Store.Database.CreateCommand("select quote_ident(tablename) from pg_tables where schemaname = current_schema()");
+        var names = new List<string>();
+        await using (var reader = await tables.ExecuteReaderAsync(Ct))
+        {
+            while (await reader.ReadAsync(Ct))
+            {
+                names.Add(reader.GetString(0));
+            }
+        }
+
+        foreach (var name in names)
+        {
+            await using var rows = Store.Database.CreateCommand($"select coalesce(string_agg(t::text, ' '), '') from {name} t");
+            all.Append(name).Append(' ').AppendLine((string)(await rows.ExecuteScalarAsync(Ct))!);
+        }
+
+        return all.ToString();
     }
 
     /// <summary>Ends an MCP server of this gateway; the next call starts it again.</summary>
@@ -109,5 +153,14 @@ internal sealed class GatewayHost : IAsyncDisposable
         await _host.StopAsync(CancellationToken.None);
         await ((IAsyncDisposable)_host).DisposeAsync();
         _folder.Dispose();
+    }
+
+    private sealed class Stopped(GatewayLife life) : IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            await life.StopAsync(CancellationToken.None);
+            life.Dispose();
+        }
     }
 }

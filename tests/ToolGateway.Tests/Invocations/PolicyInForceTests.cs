@@ -62,7 +62,7 @@ public sealed class PolicyInForceTests(Servers servers) : IClassFixture<Servers>
         var elsewhere = await Ended(gateway, "probe.fetch", WorkspaceId.New());
 
         var first = await Ended(gateway, "probe.fetch", workspace);
-        var second = Story.Call with { Invocation = InvocationId.New(), Tool = "probe.fetch", Workspace = workspace };
+        var second = Story.Call with { Invocation = InvocationId.New(), Run = RunId.New(), Tool = "probe.fetch", Workspace = workspace };
         await gateway.Send(second);
         var state = await Eventually.Get(async () => (await gateway.Read(second.Invocation)).State, s => s is Invocation.Waiting { Asked: not null }, "the question");
 
@@ -72,7 +72,7 @@ public sealed class PolicyInForceTests(Servers servers) : IClassFixture<Servers>
 
     private static async Task<Invocation.Ended> Ended(GatewayHost gateway, string tool, WorkspaceId workspace)
     {
-        var call = Story.Call with { Invocation = InvocationId.New(), Tool = tool, Workspace = workspace };
+        var call = Story.Call with { Invocation = InvocationId.New(), Run = RunId.New(), Tool = tool, Workspace = workspace };
         await gateway.Send(call);
         return await gateway.Ended(call.Invocation);
     }

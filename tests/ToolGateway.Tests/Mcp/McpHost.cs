@@ -22,10 +22,10 @@ internal sealed class McpHost : IAsyncDisposable
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    public static async Task<McpHost> Start(Servers servers)
+    public static async Task<McpHost> Start(Servers servers, Microsoft.Extensions.Logging.ILoggerProvider? log = null)
     {
         Assert.SkipWhen(NpmPackages.Missing is not null, NpmPackages.Missing ?? "");
-        var gateway = await GatewayHost.Start(servers, new ProbeTool());
+        var gateway = await GatewayHost.Start(servers, log, new ProbeTool());
         await gateway.Policy.Set("rules: [{ name: all, tools: ['*'], verdict: allow, because: because }]", "test", expected: null, Ct);
         return new McpHost(gateway);
     }
@@ -52,12 +52,12 @@ internal sealed class McpHost : IAsyncDisposable
 
     public Task Add(string name, object entry) => Gateway.McpServers.Set([(name, ReadMcpServers.One(name, JsonSerializer.SerializeToElement(entry)))], "ann", Ct);
 
-    /// <summary>Calls a tool in a workspace of its own, and waits for the end.</summary>
+    /// <summary>Calls a tool in a run and a workspace of their own, and waits for the end.</summary>
     public async Task<ToolOutcome> Call(string tool, object? arguments = null, double? timeoutSeconds = null) => (await Gateway.Ended(await Begin(tool, arguments, timeoutSeconds))).Outcome;
 
     public async Task<InvocationId> Begin(string tool, object? arguments = null, double? timeoutSeconds = null)
     {
-        var call = Story.Call with { Invocation = InvocationId.New(), Workspace = WorkspaceId.New(), Tool = tool, Arguments = JsonSerializer.SerializeToElement(arguments ?? new { }), TimeoutSeconds = timeoutSeconds };
+        var call = Story.Call with { Invocation = InvocationId.New(), Run = RunId.New(), Workspace = WorkspaceId.New(), Tool = tool, Arguments = JsonSerializer.SerializeToElement(arguments ?? new { }), TimeoutSeconds = timeoutSeconds };
         await Gateway.Send(call);
         return call.Invocation;
     }

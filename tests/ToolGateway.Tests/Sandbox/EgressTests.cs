@@ -2,8 +2,14 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
+using AgentPlatform.Contracts;
+using AgentPlatform.ToolGateway.Grants;
+using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Sandbox;
 using AgentPlatform.ToolGateway.Sandbox.Egress;
+using AgentPlatform.ToolGateway.Toolkits;
+using AgentPlatform.ToolGateway.Toolkits.Shell;
 
 namespace AgentPlatform.ToolGateway.Tests.Sandbox;
 
@@ -65,6 +71,48 @@ public sealed class EgressTests : IDisposable
     }
 
     [Fact]
+    public async Task A_command_reaches_the_hosts_it_names_and_what_it_asked_for_stands_in_its_result()
+    {
+        NeedsBash();
+        var script = $"ask() {{ exec 5<>/dev/tcp/127.0.0.1/{EgressProxy.Port}; printf \"CONNECT $1 HTTP/1.1\\r\\n\\r\\nGET / HTTP/1.1\\r\\n\\r\\n\" >&5; timeout 5 cat <&5; }}; ask 127.0.0.1:{Given}; ask elsewhere.example:443";
+
+        var reached = await Shell(new { argv = new[] { "/bin/bash", "-c", script }, hosts = new[] { $"127.0.0.1:{Given}" } });
+        var alone = await Shell(new { argv = new[] { "/bin/bash", "-c", script } });
+
+        Assert.Contains("hello from the host", reached.GetProperty("stdout").GetString(), StringComparison.Ordinal);
+        Assert.Equal(
+            [("127.0.0.1", Given, true), ("elsewhere.example", 443, false)],
+            reached.GetProperty("egress").GetProperty("connections").EnumerateArray().Select(c => (c.GetProperty("host").GetString()!, c.GetProperty("port").GetInt32(), c.GetProperty("granted").GetBoolean())));
+        Assert.DoesNotContain("hello", alone.GetProperty("stdout").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("*.example.org", "stands for many hosts")]
+    [InlineData("http://a.example/", "has no port")]
+    [InlineData("2130706433", "is the address 127.0.0.1")]
+    [InlineData("0x7f.1:80", "is the address 127.0.0.1")]
+    public async Task A_host_is_named_so_that_rules_and_people_can_read_it(string host, string why)
+    {
+        var output = await Run(new { script = "true", hosts = new[] { host } });
+        Assert.Equal(FailureClass.InvalidArguments, output.Failure?.Class);
+        Assert.Contains(why, output.Failure!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_command_that_names_hosts_is_asked_about_and_only_a_grant_that_names_them_opens_it()
+    {
+        var engine = new PolicyEngine(ReadPolicy.From("rules: [{ name: all, tools: ['*'], verdict: allow, because: because }]").Rules);
+        PolicyCall Call(params string[] hosts) => PolicyCall.Of(Tool.Spec, JsonSerializer.SerializeToElement(new { script = "curl", hosts }), "developer", "run/1", tainted: false, DateTimeOffset.UnixEpoch);
+        bool Opens(string[]? granted, params string[] hosts) => new GrantScope(["shell.run"], Hosts: granted).IsGoodFor(Call(hosts), run: null, task: null);
+
+        Assert.Equal((Verdict.Allow, Verdict.Ask, "shell-hosts"), (engine.Decide(Call()).Verdict, engine.Decide(Call("a.example:8443")).Verdict, engine.Decide(Call("a.example:8443")).Rule));
+        Assert.True(Opens(granted: null));
+        Assert.False(Opens(granted: null, "a.example"));
+        Assert.True(Opens(["a.example"], "A.example:8443"));
+        Assert.False(Opens(["a.example"], "a.example", "b.example"));
+    }
+
+    [Fact]
     public async Task A_gateway_that_cannot_make_a_network_refuses_the_call()
     {
         Assert.SkipWhen(Environment.IsPrivilegedProcess, "This gateway can.");
@@ -112,6 +160,13 @@ public sealed class EgressTests : IDisposable
         Assert.SkipUnless(Environment.IsPrivilegedProcess, "Only a root gateway can make a network namespace.");
         Assert.SkipUnless(File.Exists("/bin/bash"), "bash is not installed; it is the one shell that opens TCP connections by itself.");
     }
+
+    private RunShell Tool => new(sandbox.Confinement, new ShellOptions());
+
+    private Task<ToolOutput> Run(object arguments) => Tool.Run(
+        new ToolCall { Invocation = Guid.CreateVersion7(), Arguments = JsonSerializer.SerializeToElement(arguments), Workspace = sandbox.Workspace }, TestContext.Current.CancellationToken);
+
+    private async Task<JsonElement> Shell(object arguments) => (await Run(arguments)).Content;
 
     private Task<string> Ask(string request) => Bash($"exec 5<>/dev/tcp/127.0.0.1/{EgressProxy.Port}; printf '{request}' >&5; timeout 5 cat <&5");
 

@@ -32,6 +32,27 @@ public sealed class RecordedLayersTests(Servers servers) : IClassFixture<Servers
         Assert.Null(file.Outcome!.Sandbox);
         var stored = (await gateway.Services.GetRequiredService<IEventStore>().Aggregate(Invocation.Kind, command.Id.ToString(), Ct)).State;
         Assert.Equal(layers, Assert.IsType<Invocation.Ended>(stored).Outcome.Sandbox);
+
+        // And how the tool has been doing stands beside it in the list.
+        var owner = gateway.Api("owner");
+        owner.Authorization = $"Bearer {GatewayService.Token("owner")}";
+        var health = await Eventually.Get(async () => (await owner.ListTools(Ct)).Items.Single(tool => tool.Name == "shell.run").Health, health => health is not null, "the health of shell.run");
+        Assert.Equal((ToolHealthState.Up, 0.0, null), (health!.State, health.ErrorRate, health.LastError));
+    }
+
+    [Fact]
+    public async Task The_layers_around_an_MCP_server_stand_in_the_record_of_each_call_to_it()
+    {
+        await using var host = await McpHost.Start(servers);
+        await host.AddProbe(trusted: true);
+
+        var outcome = await host.Call("probe-server.count", new { word = "one" });
+
+        Assert.Equal(ToolOutcomeStatus.Completed, outcome.Status);
+        foreach (var layer in (string[])["no_new_privileges", "files", "network", "syscalls", "limits", "identity"])
+        {
+            Assert.Contains(outcome.Sandbox!, recorded => recorded.StartsWith($"{layer}: ", StringComparison.Ordinal));
+        }
     }
 
     private static async Task<InvocationView> Invoke(GatewayService gateway, InvokeRequest request)

@@ -50,5 +50,24 @@ public sealed class UsageTests(Servers servers) : IClassFixture<Servers>
         Assert.Equal(new Dictionary<ToolOutcomeStatus, long> { [ToolOutcomeStatus.Completed] = 20, [ToolOutcomeStatus.Denied] = 1 }, view.Outcomes);
     }
 
+    [Fact]
+    public void A_tool_is_failing_from_its_first_fault_until_it_works_again_and_what_is_not_its_fault_does_not_count()
+    {
+        var usage = ToolUsage.None("t@1");
+        Assert.Null(usage.Health());
+        foreach (var (minute, fault) in ((int, string?)[])[(0, null), (1, "unavailable"), (2, "timeout"), (3, "exit_code"), (4, "denied")])
+        {
+            usage = usage.Asked(Noon).Settled(1, Outcome(fault), Noon.AddMinutes(minute));
+        }
+
+        Assert.Equal(new ToolHealth(ToolHealthState.Failing, Noon.AddMinutes(1), 0.19, "because of timeout", Noon.AddMinutes(2), 1, 1), usage.Health());
+        usage = usage.Asked(Noon).Settled(1, Outcome(null), Noon.AddMinutes(5));
+        Assert.Equal(new ToolHealth(ToolHealthState.Up, Noon.AddMinutes(5), 0.171, "because of timeout", Noon.AddMinutes(2), 1, 1), usage.Health());
+
+        static ToolOutcome Outcome(string? fault) => fault is null
+            ? new ToolOutcome(ToolOutcomeStatus.Completed, default, [], null, 1)
+            : new ToolOutcome(ToolOutcomeStatus.Failed, default, [], new ToolError(fault, $"because of {fault}", Retryable: false), 1);
+    }
+
     private static InvokeTool New(string tool) => Call with { Invocation = InvocationId.New(), Tool = tool };
 }

@@ -1,7 +1,10 @@
 using System.ComponentModel;
+using System.Net;
 using System.Text;
 using System.Text.Json;
+using AgentPlatform.ToolGateway.Policy;
 using AgentPlatform.ToolGateway.Sandbox;
+using AgentPlatform.ToolGateway.Sandbox.Egress;
 
 namespace AgentPlatform.ToolGateway.Toolkits.Shell;
 
@@ -22,6 +25,9 @@ public sealed record RunShellArguments
     [Description("Environment variables to add; only names on the gateway's list are accepted.")]
     public Dictionary<string, string>? Env { get; init; }
 
+    [Description("Hosts that it must reach: names or addresses, each with :PORT or for ports 80 and 443. They are asked about, and reached through the HTTP proxy that the environment names (http_proxy, https_proxy).")]
+    public string[]? Hosts { get; init; }
+
     [Description("Seconds until the command is stopped.")]
     public double? TimeoutSeconds { get; init; }
 }
@@ -39,6 +45,12 @@ public sealed record ShellOptions
     public TimeSpan DurationMax { get; init; } = TimeSpan.FromMinutes(10);
     public int ScriptBytesMax { get; init; } = 64 * 1024;
 
+    /// <summary>Hosts that one call may name.</summary>
+    public int HostsMax { get; init; } = 16;
+
+    /// <summary>Connections that are told of with a call, the first ones.</summary>
+    public int EgressToldMax { get; init; } = 100;
+
     /// <summary>Walls of every command; its workspace is added as the writable folder.</summary>
     public SandboxPlan Plan { get; init; } = SandboxPlan.Locked;
 }
@@ -48,13 +60,14 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
 {
     public override ToolSpec Spec { get; } = new()
     {
-        Server = "shell", Name = "run", Version = "1", Title = "Run a command", InputSchema = Schema, TimeoutDefault = options.DurationDefault,
-        Description = "Runs a program (argv) or a POSIX shell script (script) in the workspace, confined: it can write only there, has no network, and its processor time, memory, " +
+        Server = "shell", Name = "run", Version = "1", Title = "Run a command", InputSchema = Schema, TimeoutDefault = options.DurationDefault, HostArguments = ["hosts"],
+        Description = "Runs a program (argv) or a POSIX shell script (script) in the workspace, confined: it can write only there, has no network beyond the hosts it names and is given, and its processor time, memory, " +
             "processes, output and duration are bounded. Returns exit code, stdout and stderr; a non-zero exit code is a failure with the output kept.",
     };
 
     protected override async Task<ToolOutput> Run(RunShellArguments arguments, ToolCall call, CancellationToken ct)
     {
+        var egress = new Egress(options.EgressToldMax);
         var command = new SandboxCommand
         {
             Arguments = CommandLine(arguments),
@@ -63,20 +76,22 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
             Input = Encoding.UTF8.GetBytes(arguments.Stdin ?? ""),
             Environment = Allowed(arguments.Env),
             OnLine = call.OnLine,
+            OnEgress = egress.Hear,
         };
         var duration = Duration(arguments, call);
         var cpu = duration > options.Plan.Limits.Cpu ? duration : options.Plan.Limits.Cpu; // More time would be of no use without processor time.
-        var result = await confinement.Run(command, options.Plan.Within(options.Plan.Limits with { Duration = duration, Cpu = cpu }), ct);
+        var plan = arguments.Hosts is { Length: > 0 } hosts ? options.Plan.Reach(Reachable(hosts)) : options.Plan;
+        var result = await confinement.Run(command, plan.Within(options.Plan.Limits with { Duration = duration, Cpu = cpu }), ct);
         return result switch
         {
             SandboxResult.Refused refused => ToolOutput.Failed(FailureClass.SandboxLayer, $"The sandbox layer '{refused.Layer}' cannot be enforced, so nothing was started. {refused.Reason}"),
             SandboxResult.NotStarted notStarted => ToolOutput.Failed(FailureClass.NotFound, notStarted.Reason),
-            SandboxResult.Ended ended => Report(ended),
+            SandboxResult.Ended ended => Report(ended, arguments.Hosts is { Length: > 0 } ? egress : null),
             _ => throw new InvalidOperationException($"Unknown sandbox result {result.GetType().Name}."),
         };
     }
 
-    private static ToolOutput Report(SandboxResult.Ended ended)
+    private static ToolOutput Report(SandboxResult.Ended ended, Egress? egress)
     {
         var content = JsonSerializer.SerializeToElement(
             new
@@ -88,6 +103,7 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
                 StderrTruncated = ended.Errors.Truncated,
                 DurationMs = Math.Round(ended.Duration.TotalMilliseconds, 1),
                 Sandbox = ended.Layers.Select(layer => layer.ToString()),
+                Egress = egress?.Told,
             },
             ToolJson.Options);
         return new(content, [], ended.End switch
@@ -104,6 +120,20 @@ public sealed class RunShell(Confinement confinement, ShellOptions options) : To
         {
             Layers = ended.Layers,
         };
+    }
+
+    // Each host as rules and people have read it: no pattern that stands for others, no second way to write an address.
+    private string[] Reachable(string[] hosts)
+    {
+        if (hosts.Length > options.HostsMax) throw Invalid($"more than {options.HostsMax} hosts are named");
+        foreach (var host in hosts)
+        {
+            if (host.Contains('*', StringComparison.Ordinal)) throw Invalid($"'{host}' stands for many hosts; name each");
+            if (HostGrants.Problem(host) is { } problem) throw Invalid(problem);
+            var name = PolicyCall.WithoutPort(host);
+            if (IPAddress.TryParse(name, out var address) && address.ToString() != name) throw Invalid($"'{host}' is the address {address}; write it so");
+        }
+        return hosts;
     }
 
     private string[] CommandLine(RunShellArguments arguments)
