@@ -128,7 +128,8 @@ public sealed class SignInTests(Servers servers) : IClassFixture<Servers>
 
     private static async Task<ToolOutcome> Call(GatewayService gateway)
     {
-        var call = new InvokeTool(InvocationId.New(), WorkspaceId.New(), Run: null, Task: null, Attempt: 1, "signed.whoami", JsonSerializer.SerializeToElement(new { }), "the-agent", "agent", Idempotent: false, TimeoutSeconds: null);
+        // Each from a task of its own: what a server says may speak through the task that heard it.
+        var call = new InvokeTool(InvocationId.New(), WorkspaceId.New(), RunId.New(), "ask", Attempt: 1, "signed.whoami", JsonSerializer.SerializeToElement(new { }), "the-agent", "agent", Idempotent: false, TimeoutSeconds: null);
         return (await gateway.Services.GetRequiredService<CallTool>().Run(call, Ct)).Outcome!;
     }
 

@@ -154,7 +154,8 @@ internal sealed class ClientUnderTest : IAsyncDisposable
             : tools.Select(tool => (tool.Name, Arguments: (JsonObject)Example(JsonNode.Parse(tool.JsonSchema.GetRawText())!.AsObject(), "arguments")));
         foreach (var (tool, arguments) in calls.ToArray())
         {
-            // A workspace for each call: what a server of the suite says of its tools is nothing, so after one call of them the next in the same workspace would wait for a human.
+            // A workspace for each call, and a person's client: what a server of the suite says of its tools is nothing, so after one call of them the next in the same workspace, or of
+            // the same agent, would wait for a human.
             await using var caller = await Connect(name, ct);
             var result = await Attempt(tool, said, async () => JsonSerializer.Serialize(await caller.CallToolAsync(tool, arguments.ToDictionary(a => a.Key, a => (object?)a.Value), cancellationToken: ct), McpJsonUtilities.DefaultOptions));
             said.Add($"{tool}: {result}");
@@ -182,7 +183,7 @@ internal sealed class ClientUnderTest : IAsyncDisposable
         new HttpClientTransport(new HttpClientTransportOptions
         {
             Endpoint = new Uri(_gateway.Url, $"mcp/servers/{name}"), TransportMode = HttpTransportMode.StreamableHttp,
-            AdditionalHeaders = new Dictionary<string, string> { ["Authorization"] = $"Bearer {GatewayService.Token("agent")}", ["AgentPlatform-Workspace"] = Guid.NewGuid().ToString() },
+            AdditionalHeaders = new Dictionary<string, string> { ["Authorization"] = $"Bearer {GatewayService.Token("owner")}", ["AgentPlatform-Workspace"] = Guid.NewGuid().ToString() },
         }),
         new McpClientOptions
         {
