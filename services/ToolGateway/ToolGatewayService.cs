@@ -28,7 +28,7 @@ internal static class ToolGatewayService
             .AddSingleton(WorkspaceFolders.From(builder.Configuration))
             .AddSingleton(services => new ToolRegistry(BuiltInTools.All(services.GetRequiredService<Confinement>())))
             .AddMcp(McpSetup.Options(builder.Configuration), MasterKey.From(builder.Configuration), McpSetup.Serving(builder.Configuration))
-            .AddInvocations(new RecoveryOptions())
+            .AddInvocations(InvocationOptions.From(builder.Configuration))
             .AddSingleton<OfferedTools>();
     }
 

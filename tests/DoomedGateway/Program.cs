@@ -38,7 +38,7 @@ builder.Services
     .AddSingleton(new WorkspaceFolders(Path.Combine(folder, "workspaces"), new WorkspaceOptions()))
     .AddSingleton(new ToolRegistry([new EffectTool(Path.Combine(folder, "effects"), Reach)]))
     .AddMcp(new McpOptions { Folder = Path.Combine(folder, "mcp") }, new MasterKey(new byte[32]))
-    .AddInvocations(new RecoveryOptions { LookEvery = TimeSpan.FromMilliseconds(250) });
+    .AddInvocations(new InvocationOptions { RecoverEvery = TimeSpan.FromMilliseconds(250) });
 using var host = builder.Build();
 await host.StartAsync();
 await host.WaitForShutdownAsync();

@@ -9,12 +9,9 @@ namespace AgentPlatform.ToolGateway.Invocations;
 /// There are so many places; who finds none sends the call to itself as a message and lets it wait there.
 /// </summary>
 internal sealed partial class CallsHere(
-    RunningCalls running, GatewayLife life, ExecuteInvocation execute, MessagingOptions options, TimeProvider time, ILogger<CallsHere> log) : IHostedService, IDisposable
+    RunningCalls running, GatewayLife life, ExecuteInvocation execute, InvocationOptions limits, MessagingOptions options, TimeProvider time, ILogger<CallsHere> log) : IHostedService, IDisposable
 {
-    // A tool waits for a process or a disk more than it uses a core; what confines it bounds each one.
-    private const int PlacesMax = 64;
-
-    private readonly SemaphoreSlim _places = new(PlacesMax, PlacesMax);
+    private readonly SemaphoreSlim _places = new(limits.CallsAtOnceMax, limits.CallsAtOnceMax);
     private readonly CancellationTokenSource _stop = new();
     private volatile bool _stopping;
 
@@ -55,14 +52,11 @@ internal sealed partial class CallsHere(
     private async Task Idle(TimeSpan within, CancellationToken ct)
     {
         var begun = time.GetTimestamp();
-        while (_places.CurrentCount < PlacesMax && time.GetElapsedTime(begun) < within && !ct.IsCancellationRequested)
+        while (_places.CurrentCount < limits.CallsAtOnceMax && time.GetElapsedTime(begun) < within && !ct.IsCancellationRequested)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    [LoggerMessage(4108, LogLevel.Error, "Invocation {Invocation} ran, and its end could not be stored; it is taken up as interrupted")]
-    private partial void NotSettled(Exception cause, InvocationId invocation);
 
     private void Leave(InvocationId id)
     {

@@ -5,22 +5,12 @@ using Npgsql;
 
 namespace AgentPlatform.ToolGateway.Invocations;
 
-/// <summary>How interrupted calls are found.</summary>
-public sealed record RecoveryOptions
-{
-    /// <summary>How often; a call counts as interrupted when it was found so twice in a row.</summary>
-    public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(5);
-
-    /// <summary>Calls looked at each time.</summary>
-    public int CallsMax { get; init; } = 1_000;
-}
-
 /// <summary>
 /// Finds calls whose process died, or which this process has lost, and sends them to whoever is there: what comes of a call that was started and not settled is
 /// decided by <see cref="ExecuteInvocation"/>.
 /// </summary>
 internal sealed partial class RecoverCalls(
-    PostgresEventStore store, Outgoing outgoing, GatewayLife life, RunningCalls running, RecoveryOptions options, TimeProvider time, ILogger<RecoverCalls> log) : BackgroundService
+    PostgresEventStore store, Outgoing outgoing, GatewayLife life, RunningCalls running, InvocationOptions options, TimeProvider time, ILogger<RecoverCalls> log) : BackgroundService
 {
     private HashSet<CallsAtWork.Row> _suspects = [];
 
@@ -39,17 +29,17 @@ internal sealed partial class RecoverCalls(
             }
             catch (Exception e) when (Transient.Is(e) || e is NpgsqlException)
             {
-                NotLooked(e.Message, options.LookEvery);
+                NotLooked(e.Message, options.RecoverEvery);
             }
 
-            await Task.Delay(options.LookEvery, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(options.RecoverEvery, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
     private async Task Look(CancellationToken ct)
     {
         var (suspects, lives) = (new HashSet<CallsAtWork.Row>(), new Dictionary<Guid, bool>());
-        foreach (var row in await CallsAtWork.List(store.Database, options.CallsMax, ct))
+        foreach (var row in await CallsAtWork.List(store.Database, options.RecoverMax, ct))
         {
             if (!lives.TryGetValue(row.Gateway, out var isAlive))
             {

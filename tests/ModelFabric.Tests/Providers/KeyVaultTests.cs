@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using AgentPlatform.ModelFabric.Vault;
 using AgentPlatform.ServiceDefaults.Vault;
+using Microsoft.Extensions.Configuration;
 
 namespace AgentPlatform.ModelFabric.Tests.Providers;
 
@@ -55,6 +56,31 @@ public sealed class KeyVaultTests
         finally
         {
             File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void A_key_that_systemd_has_unsealed_is_found_where_no_file_is_named_and_refused_where_anybody_may_read_it()
+    {
+        var credentials = Directory.CreateTempSubdirectory("credentials-").FullName;
+        try
+        {
+            var here = new ConfigurationBuilder().AddInMemoryCollection([new("CREDENTIALS_DIRECTORY", credentials)]).Build();
+            Assert.Null(MasterKey.From(here));
+
+            var file = Path.Combine(credentials, MasterKey.Credential);
+            File.WriteAllBytes(file, RandomNumberGenerator.GetBytes(32));
+
+            // As systemd leaves it for a service with a user of its own: an access list, which shows as the right of the group.
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.GroupRead);
+            Assert.NotNull(MasterKey.From(here));
+
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.OtherRead);
+            Assert.Throws<InvalidOperationException>(() => MasterKey.From(here));
+        }
+        finally
+        {
+            Directory.Delete(credentials, recursive: true);
         }
     }
 
