@@ -18,7 +18,7 @@ public sealed class ReconciliationTests(Servers servers)
     {
         var database = await servers.NewDatabase();
         await Publish(database, times: 20);
-        await Ask("STREAM.DELETE.COMMANDS");
+        await Ask("STREAM.DELETE");
 
         await using var service = await Counting(database);
 
@@ -31,7 +31,7 @@ public sealed class ReconciliationTests(Servers servers)
         await using var service = await Counting(await servers.NewDatabase());
         await service.Send("run-1", CountUp(1, 10));
         await Counted(service, total: 55, times: 10);
-        await Ask("STREAM.DELETE.COMMANDS");
+        await Ask("STREAM.DELETE");
 
         await service.Send("run-1", CountUp(11, 10));
 
@@ -74,10 +74,10 @@ public sealed class ReconciliationTests(Servers servers)
     {
         var database = await servers.NewDatabase();
         await Publish(database, times: 10);
-        var last = (await Ask("STREAM.INFO.COMMANDS")).GetProperty("state").GetProperty("last_seq").GetInt64();
+        var last = (await Ask("STREAM.INFO")).GetProperty("state").GetProperty("last_seq").GetInt64();
         foreach (var lost in (long[])[last - 5, last - 4, last])
         {
-            Assert.True((await Ask("STREAM.MSG.DELETE.COMMANDS", new { seq = lost })).GetProperty("success").GetBoolean());
+            Assert.True((await Ask("STREAM.MSG.DELETE", new { seq = lost })).GetProperty("success").GetBoolean());
         }
 
         await using var service = await Counting(database);
@@ -105,7 +105,7 @@ public sealed class ReconciliationTests(Servers servers)
     {
         var database = await servers.NewDatabase();
         await Publish(database, times: 10);
-        await Ask("STREAM.DELETE.COMMANDS");
+        await Ask("STREAM.DELETE");
         await using (var sender = await TallyService.Start(servers, database, bus => { }))
         {
             await sender.Scalar<long>("with gone as (delete from ap_sent where position in (3, 4) returning 1) select count(*) from gone");
@@ -157,7 +157,6 @@ public sealed class ReconciliationTests(Servers servers)
     /// <summary>Messages that nobody took yet: published by a service that handles nothing, and is gone.</summary>
     private async Task Publish(string database, int times)
     {
-        // The consumer of an earlier test would still be there and hold the stream's messages for it.
         await using var service = await TallyService.Start(servers, database, bus => { });
         await service.Send("run-1", CountUp(1, times));
         await Eventually.True(async () => await service.Scalar<long>(TallyService.Unpublished) == 0, "everything published");
@@ -176,6 +175,6 @@ public sealed class ReconciliationTests(Servers servers)
     {
         using var link = new NatsLink("test", new MessagingOptions { Url = servers.Nats.Url }, NullLogger<NatsLink>.Instance);
         await link.WaitConnected(Ct);
-        return JsonSerializer.Deserialize<JsonElement>(await link.Request($"$JS.API.{what}", body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), Ct));
+        return JsonSerializer.Deserialize<JsonElement>(await link.Request($"$JS.API.{what}.{TallyService.Streams}_{JetStream.Commands}", body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body), Ct));
     }
 }

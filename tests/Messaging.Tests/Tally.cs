@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 [assembly: AssemblyFixture(typeof(Servers))]
 
-// The tests of this assembly share one JetStream, whose streams and consumers carry the names of the services.
+// The tests of this assembly share one server, and some stop it.
 [assembly: CollectionBehavior(DisableTestParallelization = true)]
 
 namespace AgentPlatform.Messaging.Tests;
@@ -56,6 +56,9 @@ public sealed class TallyService : IAsyncDisposable
 
     public DecisionWriter Writer => _host.Services.GetRequiredService<DecisionWriter>();
 
+    /// <summary>The namespace of the running test on the shared server: what a test leaves unacknowledged is no other's to handle.</summary>
+    public static string Streams => $"test-{TestContext.Current.Test!.UniqueID[..16]}";
+
     public static async Task<TallyService> Start(
         Servers servers, string database, Action<Bus> handlers, Func<MessagingOptions, MessagingOptions>? change = null, string service = ServiceNames.Sessions)
     {
@@ -63,12 +66,19 @@ public sealed class TallyService : IAsyncDisposable
         {
             Url = servers.Nats.Url, RetryDelay = TimeSpan.FromMilliseconds(20), AttemptsMax = 3, RequestTimeout = TimeSpan.FromSeconds(1), LeaveAfter = TimeSpan.FromSeconds(2), AckWait = TimeSpan.FromSeconds(2),
             PullDuration = TimeSpan.FromMilliseconds(500), AnnounceEvery = TimeSpan.FromMilliseconds(100), ReconcileEvery = TimeSpan.FromMilliseconds(100), GapGrace = TimeSpan.FromSeconds(2), FactsGrace = TimeSpan.FromSeconds(1),
+            EventsBytesMax = 16 * 1024 * 1024,
         };
+        options = change?.Invoke(options) ?? options;
+        if (options.Url == servers.Nats.Url && options.Namespace.Length == 0)
+        {
+            options = options with { Namespace = Streams };
+        }
+
         var builder = Host.CreateApplicationBuilder();
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddEventStore(database, EventTypes.Of(typeof(TallyEvent)), JsonSerializerOptions.Web, new EventStoreOptions { HoleGrace = TimeSpan.Zero }, MessagingSetup.Schema);
-        builder.Services.AddMessaging(service, change?.Invoke(options) ?? options, (bus, _) => handlers(bus));
+        builder.Services.AddMessaging(service, options, (bus, _) => handlers(bus));
         var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
         return new TallyService(host);

@@ -67,7 +67,7 @@ internal sealed partial class RecoverCalls(
     private async Task TakeOver(CallsAtWork.Row row, CancellationToken ct)
     {
         var session = store.Open();
-        session.CorrelationId = row.Invocation.ToString();
+        session.CorrelationId = await Correlation(new InvocationId(row.Invocation), ct);
         CallsAtWork.TakeOver(session, row);
         outgoing.Send(session, new RunInvocation(new InvocationId(row.Invocation)));
         try
@@ -80,6 +80,10 @@ internal sealed partial class RecoverCalls(
             // Another gateway was faster, or it has ended.
         }
     }
+
+    // What became of it belongs to the run that asked for it, as its beginning does.
+    private async Task<string> Correlation(InvocationId id, CancellationToken ct) =>
+        (await store.Aggregate(Invocation.Kind, id.ToString(), ct)).State is Invocation.Known { Request.Call.Run: { } run } ? run.ToString() : id.ToString();
 
     [LoggerMessage(4106, LogLevel.Warning, "Invocation {Invocation} was started by a gateway that is gone; it is taken up again")]
     private partial void Interrupted(Guid invocation);

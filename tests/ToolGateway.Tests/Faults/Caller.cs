@@ -44,6 +44,7 @@ internal sealed class Caller : IAsyncDisposable
     public async Task Ask(params InvokeTool[] calls)
     {
         var session = _host.Services.GetRequiredService<PostgresEventStore>().Open();
+        session.CorrelationId = calls[0].Run.ToString();
         _host.Services.GetRequiredService<Outgoing>().Send(session, calls);
         await session.SaveChanges(TestContext.Current.CancellationToken);
     }

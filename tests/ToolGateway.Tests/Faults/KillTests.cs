@@ -74,6 +74,7 @@ public sealed class KillTests(Servers servers) : IClassFixture<Servers>
         {
             var answer = Assert.Single(caller.Answers, answer => answer.Invocation == id);
             Assert.Equal(1L, await Count(events, id, "invocation-settled.1"));
+            Assert.Equal(Story.Call.Run.ToString(), await Correlations(events, id));
             var effect = folder.Of($"effects/{id}");
             var times = File.Exists(effect) ? (await File.ReadAllLinesAsync(effect, Ct)).Length : 0;
             Assert.True(
@@ -96,6 +97,14 @@ public sealed class KillTests(Servers servers) : IClassFixture<Servers>
         return (long)(await command.ExecuteScalarAsync(Ct))!;
     }
 
+    // Whoever ended it: whoever lists the events of the run finds them all.
+    private static async Task<string> Correlations(NpgsqlDataSource events, InvocationId id)
+    {
+        await using var command = events.CreateCommand("select string_agg(distinct coalesce(correlation_id, 'none'), ', ') from mt_events where stream_id = $1");
+        command.Parameters.Add(new() { Value = $"invocation-{id}" });
+        return (string)(await command.ExecuteScalarAsync(Ct))!;
+    }
+
     private static async Task<string> Told(NpgsqlDataSource events, IEnumerable<InvocationId> calls)
     {
         var told = new List<string>();
@@ -106,8 +115,16 @@ public sealed class KillTests(Servers servers) : IClassFixture<Servers>
             command.Parameters.Add(new() { Value = $"invocation-{id}" });
             command.Parameters.Add(new() { Value = id.Value });
             told.Add($"{id}: {await command.ExecuteScalarAsync(Ct)}");
+            foreach (var table in (string[])["ap_outbox", "ap_sent", "ap_dead_letters", "ap_inbox"])
+            {
+                await using var found = events.CreateCommand($"select string_agg(t::text, ' | ') from {table} t where position($1 in t::text) > 0 or position(encode(convert_to($1, 'utf8'), 'hex') in t::text) > 0");
+                found.Parameters.Add(new() { Value = id.ToString() });
+                told.Add($"  {table}: {await found.ExecuteScalarAsync(Ct)}");
+            }
         }
 
+        await using var marks = events.CreateCommand("select (select string_agg(m::text, ' | ') from ap_marks m) || ' passed ' || coalesce((select string_agg(p::text, ' | ') from ap_passed p), '') || ' channels ' || (select string_agg(c::text, ' | ') from ap_channels c)");
+        told.Add($"{await marks.ExecuteScalarAsync(Ct)}");
         return string.Join('\n', told);
     }
 
