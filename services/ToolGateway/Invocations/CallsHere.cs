@@ -11,7 +11,7 @@ namespace AgentPlatform.ToolGateway.Invocations;
 internal sealed partial class CallsHere(
     RunningCalls running, GatewayLife life, ExecuteInvocation execute, InvocationOptions limits, MessagingOptions options, TimeProvider time, ILogger<CallsHere> log) : IHostedService, IDisposable
 {
-    private readonly SemaphoreSlim _places = new(limits.CallsAtOnceMax, limits.CallsAtOnceMax);
+    private readonly SemaphoreSlim _places = new(limits.CallsAtOnceMax, Math.Max(1, limits.CallsAtOnceMax));
     private readonly CancellationTokenSource _stop = new();
     private volatile bool _stopping;
 

@@ -41,7 +41,7 @@ internal sealed class GatewayHost : IAsyncDisposable
             .AddSingleton(new WorkspaceFolders(_folder.Path, new WorkspaceOptions()))
             .AddSingleton(new ToolRegistry(tools))
             .AddMcp(new McpOptions { Folder = _folder.Of("mcp"), RestartPauseMin = TimeSpan.FromMilliseconds(50) }, new MasterKey(new byte[32]))
-            .AddInvocations(new InvocationOptions { RecoverEvery = TimeSpan.FromMilliseconds(250) });
+            .AddInvocations(new InvocationOptions { CallsAtOnceMax = 64, RecoverEvery = TimeSpan.FromMilliseconds(250) });
         _host = builder.Build();
     }
 
