@@ -31,11 +31,12 @@ internal sealed partial class ExecuteInvocation(
 
     public async Task Handle(RunInvocation message, MessageContext context, CancellationToken ct)
     {
-        if (!running.TryEnter(message.Invocation, ct, out var call))
+        RunningCalls.Call call;
+        while (!running.TryEnter(message.Invocation, ct, out call))
         {
-            // Delivered again while it still runs here: wait, so that the message is not acknowledged before its effect is stored.
+            // Delivered again while it still runs here: wait, so that the message is not acknowledged before its effect is stored. Then look what is left to do: whoever
+            // was here may have left without an end, as an intake does whose message was told twice.
             await call.Done.Task.WaitAsync(ct);
-            return;
         }
 
         try

@@ -130,6 +130,23 @@ public sealed class ExecuteTests(Servers servers) : IClassFixture<Servers>
     }
 
     [Fact]
+    public async Task A_message_that_meets_one_who_leaves_the_call_without_an_end_is_not_lost()
+    {
+        await using var gateway = await GatewayHost.Start(servers, new ProbeTool());
+        var call = New();
+        await gateway.Write(call.Invocation, Interrupted(call));
+
+        // As an intake does while it finds out that the call was taken in before.
+        Assert.True(gateway.Running.TryEnter(call.Invocation, Ct, out _));
+        var handled = gateway.Execute.Handle(new RunInvocation(call.Invocation), Context, Ct);
+        Assert.False(handled.IsCompleted);
+        gateway.Running.Leave(call.Invocation);
+        await handled;
+
+        Assert.Equal(ToolOutcomeStatus.NeedsReconcile, Assert.IsType<Invocation.Ended>((await gateway.Read(call.Invocation)).State).Outcome.Status);
+    }
+
+    [Fact]
     public async Task A_late_result_of_an_attempt_that_was_taken_over_is_refused()
     {
         var tool = new ProbeTool { Goes = new TaskCompletionSource() };

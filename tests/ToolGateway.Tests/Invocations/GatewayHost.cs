@@ -50,6 +50,8 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     public ExecuteInvocation Execute => _host.Services.GetRequiredService<ExecuteInvocation>();
 
+    public RunningCalls Running => _host.Services.GetRequiredService<RunningCalls>();
+
     public PolicyBook Policy => _host.Services.GetRequiredService<PolicyBook>();
 
     public GrantBook Grants => _host.Services.GetRequiredService<GrantBook>();
